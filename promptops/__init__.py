@@ -1,0 +1,1 @@
+"""Releases for prompts, native to git."""
