@@ -135,9 +135,16 @@ class TimedOut(ProviderError):
 
 
 class Refused(ProviderError):
-    """Never try again: a key, a model name or a request the server will not take."""
+    """Never try again: a key, a model name or a request the server will not take.
+
+    `only_this` says that the refusal may concern this one request (too long, filtered): others can go on.
+    """
 
     kind = "refused"
+
+    def __init__(self, message: str, *, only_this: bool = False) -> None:
+        self.only_this = only_this
+        super().__init__(message)
 
 
 class Malformed(ProviderError):
