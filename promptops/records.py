@@ -1,0 +1,284 @@
+"""What is committed about a release: Version, Release and Evidence, their canonical bytes and digests.
+
+A Version freezes a prompt: the source as written, and the body that the digest covers as plain values, so
+that it can be checked without the parser of its day. A Release says what is live in one environment; each
+names the hash of the one before it: a chain. Evidence is what the gate saw: numbers, ids, digests, no customer
+text; its name is its content. Files are compared as bytes, so there is exactly one way to write each record.
+Nothing here reads a file or a clock, and nothing here decides what may go live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from promptops.errors import IntegrityError, InvalidFile, InvalidInput, Problem
+from promptops.nodes import Node, plain_data, read_nodes
+from promptops.prompts.model import ID_PATTERN
+from promptops.yamltext import write_yaml
+
+MAX_BYTES: Final = 8_000_000
+_VERSION_NAME = re.compile(r"v[0-9]+")
+
+Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=200)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Moment = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+Positive = Annotated[int, Field(ge=1, le=10**9)]
+Kind = Literal["first", "promote", "rollback"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Version(_Record):
+    """A prompt frozen under a human number (`vN.yaml`); written once, never changed.
+
+    `path` is where the prompt file stood, `source` its text, `partials` the texts of its includes, `body` the
+    values that `digest` covers; its keys keep their order: structured output follows the order of a schema.
+    """
+
+    promptops: Literal[1] = 1
+    id: Id
+    version: Positive
+    digest: Digest
+    path: str = Field(min_length=1)
+    source: str
+    partials: dict[str, str] = {}
+    body: dict[str, Any]
+
+
+class Previous(_Record):
+    """The record that stood in the pointer before: its sequence and the hash of its canonical bytes."""
+
+    sequence: Positive
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Release(_Record):
+    """The pointer of one prompt in one environment (`ENV.yaml`).
+
+    `evidence` is the sha256 of the evidence's bytes, None where a person adopted or forced without any.
+    `accepted` overruled an INCONCLUSIVE, `forced` a REGRESSION or a missing test. `by` is `Name <address>`,
+    `at` is UTC.
+    """
+
+    promptops: Literal[1] = 1
+    id: Id
+    environment: Id
+    sequence: Positive
+    version: Positive
+    digest: Digest
+    kind: Kind
+    evidence: Digest | None = None
+    reason: str = ""
+    by: str
+    at: Moment
+    accepted: bool = False
+    forced: bool = False
+    previous: Previous | None = None
+
+    @model_validator(mode="after")
+    def _is_one_step(self) -> Self:
+        check_environment(self.environment)
+        if (self.sequence == 1) != (self.previous is None) or (self.sequence == 1) != (self.kind == "first"):
+            raise ValueError(
+                "sequence 1 is the first release and has no previous record; every later one has"
+            )
+        if self.previous is not None and self.previous.sequence != self.sequence - 1:
+            raise ValueError(f"sequence {self.sequence} cannot follow sequence {self.previous.sequence}")
+        return self
+
+
+class Arm(_Record):
+    """A released version as the gate compared it."""
+
+    version: Positive
+    digest: Digest
+
+
+class SampleSet(_Record):
+    digest: Digest
+    n: Annotated[int, Field(ge=0)]
+
+
+class Evidence(_Record):
+    """What the gate saw (`evidence/<hex>.json`); `baseline` is None at a first release.
+
+    `metrics` are rows of numbers and names as the gate judged them, `run` the id of the run that asked.
+    """
+
+    schema_: Literal["promptops.evidence/1"] = Field(default="promptops.evidence/1", alias="schema")
+    prompt: Id
+    baseline: Arm | None
+    candidate: Digest
+    samples: SampleSet
+    policy: Digest
+    verdict: Literal["pass", "regression", "inconclusive"]
+    reasons: list[str] = []
+    metrics: list[dict[str, Any]] = []
+    alpha: Annotated[float, Field(gt=0, lt=1, strict=False)]
+    tool_version: str
+    model: str
+    provider: str
+    run: str
+    at: Moment
+
+
+Record = TypeVar("Record", bound=_Record)
+
+
+def canonical(record: Version | Release | Evidence) -> bytes:
+    """Return the only bytes that this record is ever written as.
+
+    Raises:
+        InvalidInput: a value that has no exact form (NaN, NUL, more than 100 levels).
+    """
+    values = record.model_dump(mode="python", by_alias=True)
+    if isinstance(record, Evidence):
+        return _json(values)
+    if isinstance(record, Version):
+        values["partials"] = dict(sorted(record.partials.items()))
+    return write_yaml(values).encode()
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    try:
+        text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return f"{text}\n".encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"evidence cannot be written as JSON: {error}") from error
+
+
+def sha256(data: bytes) -> str:
+    """Return the hash of some bytes as `sha256:` and 64 hex digits."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def body_digest(body: Mapping[str, Any]) -> str:
+    """Return the digest of a prompt's body: `sha256:` of its RFC 8785 form.
+
+    Raises:
+        InvalidInput: a value that has no canonical form (NaN, an integer beyond 2**53).
+    """
+    try:
+        return sha256(rfc8785.dumps(dict(body)))
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
+        raise InvalidInput(f"this body has no canonical form: {error}") from error
+
+
+def link(release: Release) -> Previous:
+    """Return what the next record says about this one."""
+    return Previous(sequence=release.sequence, sha256=hashlib.sha256(canonical(release)).hexdigest())
+
+
+def parse_version(data: bytes, *, path: str) -> Version:
+    """Read a `vN.yaml`.
+
+    Raises:
+        InvalidFile: not a version file.
+        IntegrityError: the digest is not that of the body.
+    """
+    version = _parse(Version, data, path)
+    try:
+        actual = body_digest(version.body)
+    except InvalidInput as error:
+        raise IntegrityError(f"{path}: {error}") from error
+    if actual != version.digest:
+        raise IntegrityError(
+            f"{path}: the digest says {short(version.digest)}, the body is {short(actual)}; "
+            "restore the file from git"
+        )
+    return version
+
+
+def parse_release(data: bytes, *, path: str) -> Release:
+    """Read an `ENV.yaml`.
+
+    Raises:
+        InvalidFile: not a pointer file.
+    """
+    return _parse(Release, data, path)
+
+
+def parse_evidence(data: bytes, *, path: str, digest: str | None = None) -> Evidence:
+    """Read an `evidence/<hex>.json`; `digest` is what a pointer says its bytes are.
+
+    Raises:
+        InvalidFile: not an evidence file.
+        IntegrityError: the bytes are not those that the pointer names.
+    """
+    if digest is not None and sha256(data) != digest:
+        raise IntegrityError(
+            f"{path}: is {short(sha256(data))}, the pointer says {short(digest)}; restore the file from git"
+        )
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidFile([Problem(path, 0, 0, f"not JSON: {error}")]) from error
+    return _validate(Evidence, values, path, None)
+
+
+def is_canonical(data: bytes, record: Version | Release | Evidence) -> bool:
+    """Whether these bytes, from which the record was read, are its canonical bytes."""
+    return canonical(record) == data
+
+
+def short(digest: str) -> str:
+    """Return the first 12 hex digits of a digest, for people."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def evidence_name(digest: str) -> str:
+    """Return the file name of evidence: the first 16 hex digits of its hash."""
+    return f"{digest.removeprefix('sha256:')[:16]}.json"
+
+
+def check_environment(name: str) -> None:
+    """Refuse a name that would be taken for a version file.
+
+    Raises:
+        ValueError: `v12` and the like.
+    """
+    if _VERSION_NAME.fullmatch(name):
+        raise ValueError(f"an environment cannot be called {name!r}: versions are called that")
+
+
+def _parse(model: type[Record], data: bytes, path: str) -> Record:
+    if len(data) > MAX_BYTES:
+        raise InvalidFile([Problem(path, 0, 0, f"larger than {MAX_BYTES:,} bytes")])
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidFile([Problem(path, data.count(b"\n", 0, error.start) + 1, 1, "not UTF-8")]) from error
+    root = read_nodes(text, path=path)
+    if root is None:
+        raise InvalidFile([Problem(path, 1, 1, "is empty")])
+    return _validate(model, plain_data(root), path, root)
+
+
+def _validate(model: type[Record], values: Any, path: str, root: Node | None) -> Record:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise InvalidFile(
+            _problem(path, root, item["loc"], item["msg"]) for item in error.errors()
+        ) from error
+
+
+def _problem(path: str, root: Node | None, loc: tuple[int | str, ...], message: str) -> Problem:
+    node = root
+    for part in loc:
+        child = node.child(part) if node is not None else None
+        if child is None:
+            break
+        node = child
+    where = ".".join(str(part) for part in loc)
+    words = f"{where}: {message}" if where else message
+    return Problem(path, node.line if node else 0, node.column if node else 0, words)

@@ -1,0 +1,278 @@
+"""Records have one spelling, survive every text, and notice what was changed."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptops import records
+from promptops.errors import IntegrityError, InvalidFile, InvalidInput
+from promptops.nodes import plain_data, read_nodes
+from promptops.records import Arm, Evidence, Previous, Release, SampleSet, Version
+from promptops.yamltext import write_yaml
+
+BODY = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi {{ name }}"}]}
+AT = "2026-01-05T10:00:00Z"
+
+
+def version(**more: object) -> Version:
+    values = {
+        "id": "greet",
+        "version": 1,
+        "digest": records.body_digest(BODY),
+        "path": "prompts/greet.prompt.yaml",
+        "source": "model: openai/gpt-4o-mini\nmessages:\n  - {role: user, content: 'Hi {{ name }}'}\n",
+        "partials": {"b.md": "two\nlines\n", "a.md": "trailing  \nspace"},
+        "body": BODY,
+    }
+    return Version.model_validate({**values, **more})
+
+
+def release(**more: object) -> Release:
+    values = {
+        "id": "greet",
+        "environment": "production",
+        "sequence": 1,
+        "version": 1,
+        "digest": records.body_digest(BODY),
+        "kind": "first",
+        "reason": "start",
+        "by": "Ada <ada@example.org>",
+        "at": AT,
+    }
+    return Release.model_validate({**values, **more})
+
+
+def evidence(**more: object) -> Evidence:
+    digest = records.sha256(b"x")
+    values = {
+        "prompt": "greet",
+        "baseline": Arm(version=1, digest=digest),
+        "candidate": digest,
+        "samples": SampleSet(digest=digest, n=300),
+        "policy": digest,
+        "verdict": "pass",
+        "metrics": [{"name": "queue", "lower": -0.01, "n": 300}],
+        "alpha": 0.05,
+        "tool_version": "0.1.0",
+        "model": "gpt-4o-mini",
+        "provider": "openai",
+        "run": "r1",
+        "at": AT,
+    }
+    return Evidence.model_validate({**values, **more})
+
+
+STRINGS = [
+    "",
+    " ",
+    "\n",
+    "\n\n",
+    "no",
+    "Null",
+    "1.10",
+    "2024-01-01",
+    "12:30:45",
+    "0x1f",
+    "1e5",
+    "<<",
+    "=",
+    "~",
+    "- a",
+    "a: b",
+    "a #b",
+    "a ",
+    "a\n",
+    "a\nb",
+    "a\n\n",
+    "a \nb",
+    " a\nb",
+    "a\n b\n",
+    "a\n\tb",
+    "\ta\nb",
+    "a\r\nb",
+    "a\rb",
+    "a\x85b\nc",
+    "a\u2028b\nc",
+    "\ufeffa\nb",
+    "a\x7fb",
+    "\x1b[31m",
+    "tab\there",
+    "é ü 日本 😀",
+    "日本\n😀\n",
+    "'",
+    '"\\',
+    "{{ x }}\n{% if y %}",
+    "%TAG\n---\n...",
+    "# not a comment\nb",
+    "*a\n&b",
+    "k" * 5000,
+    "a\n" + "  " * 40 + "deep\nend",
+    "sha256:" + "0" * 64,
+    "openai/gpt-4o-mini",
+    "a:",
+    "http://x",
+]
+
+
+@pytest.mark.parametrize("text", STRINGS)
+def test_every_text_comes_back_from_every_reader(text: str) -> None:
+    document = {"plain": text, "list": [text, [text], {"in": text}], f"key {text}": text, "last": None}
+    written = write_yaml(document)
+    assert plain_data(read_nodes(written, path="x")) == document  # type: ignore[arg-type]
+    assert yaml.safe_load(written) == document
+    assert "\r" not in written
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=20),
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+            ),
+            max_leaves=8,
+        ),
+        max_size=4,
+    )
+)
+def test_any_json_value_comes_back_or_is_refused(document: dict[str, object]) -> None:
+    try:
+        written = write_yaml(document)
+    except InvalidInput:
+        assert "\\u0000" in json.dumps(document) or "\\ud" in json.dumps(document)
+        return
+    assert yaml.safe_load(written) == document
+    assert plain_data(read_nodes(written, path="x")) == document  # type: ignore[arg-type]
+
+
+def test_blocks_are_used_where_they_are_exact_and_quotes_where_they_are_not() -> None:
+    assert write_yaml(
+        {"a": "x\ny\n", "b": "x \ny", "c": [{"d": 1.0, "h": [2]}], "e": [], "f": {}, "g": 1e-7}
+    ) == ('a: |\n  x\n  y\nb: "x \\ny"\nc:\n  - d: 1.0\n    h:\n      - 2\ne: []\nf: {}\ng: 1.0e-07\n')
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", math.nan, math.inf, object(), {1: "a"}])
+def test_what_has_no_exact_form_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput):
+        write_yaml({"a": value})
+
+
+def test_a_value_that_no_reader_would_take_back_is_refused_when_written() -> None:
+    deep: object = "x"
+    for _ in range(150):
+        deep = [deep]
+    with pytest.raises(InvalidInput, match="levels deep"):
+        write_yaml({"a": deep})
+
+
+@pytest.mark.parametrize("record", [version(), release()])
+def test_a_yaml_record_has_one_spelling(record: Version | Release) -> None:
+    data = records.canonical(record)
+    parse = records.parse_version if isinstance(record, Version) else records.parse_release
+    again = parse(data, path="x")
+    assert again == record
+    assert records.is_canonical(data, again)
+    for other in (
+        data + b"\n",
+        b"# note\n" + data,
+        data.replace(b"\n", b"\r\n"),
+        data.replace(b": 1\n", b": +1\n"),
+    ):
+        assert not records.is_canonical(other, parse(other, path="x"))
+
+
+def test_a_crlf_checkout_reads_the_same_version() -> None:
+    data = records.canonical(version()).replace(b"\n", b"\r\n")
+    assert records.parse_version(data, path="x") == version()
+
+
+def test_the_digest_is_that_of_the_body() -> None:
+    wrong = records.canonical(version()).replace(b"Hi {{ name }}", b"Ho {{ name }}")
+    with pytest.raises(IntegrityError, match="the digest says"):
+        records.parse_version(wrong, path="v1.yaml")
+
+
+def test_the_order_of_a_bodys_keys_is_kept_and_does_not_change_the_digest() -> None:
+    turned = dict(reversed(BODY.items()))
+    assert records.body_digest(turned) == records.body_digest(BODY)
+    kept = records.parse_version(records.canonical(version(body=turned)), path="x")
+    assert list(kept.body) == list(turned)
+
+
+def test_evidence_is_named_by_its_bytes() -> None:
+    data = records.canonical(evidence())
+    digest = records.sha256(data)
+    assert records.parse_evidence(data, path="x", digest=digest) == evidence()
+    assert records.evidence_name(digest) == digest[7:23] + ".json"
+    with pytest.raises(IntegrityError, match="the pointer says"):
+        records.parse_evidence(data.replace(b"300", b"301"), path="x", digest=digest)
+
+
+def test_evidence_without_a_number_where_one_belongs_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        records.canonical(evidence(metrics=[{"lower": math.nan}]))
+
+
+def test_a_release_follows_the_one_before_it() -> None:
+    first = release()
+    second = release(sequence=2, kind="promote", previous=records.link(first))
+    assert second.previous is not None
+    assert "sha256:" + second.previous.sha256 == records.sha256(records.canonical(first))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sequence": 2},
+        {"sequence": 2, "kind": "promote"},
+        {"kind": "promote"},
+        {"sequence": 3, "kind": "promote", "previous": Previous(sequence=1, sha256="0" * 64)},
+        {"environment": "v12"},
+        {"environment": "../x"},
+        {"at": "yesterday"},
+        {"digest": "sha256:0"},
+        {"surprise": 1},
+    ],
+)
+def test_a_release_that_is_no_step_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's own, turned into InvalidFile where files are read
+        release(**wrong)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"[1]",
+        b"a: b",
+        b"[" * 300_000,
+        b"a: &x [*x]",
+        b"\x00",
+        b"{}",
+        b"x" * 9_000_000,
+        b"a: !!python/x 1",
+    ],
+)
+def test_hostile_files_are_problems_with_a_place(data: bytes) -> None:
+    for parse in (records.parse_version, records.parse_release, records.parse_evidence):
+        with pytest.raises(InvalidFile, match="file"):
+            parse(data, path="file")
+
+
+def test_a_problem_names_the_line() -> None:
+    data = records.canonical(release()).replace(b"kind: first", b"kind: fist")
+    with pytest.raises(InvalidFile) as caught:
+        records.parse_release(data, path="production.yaml")
+    assert caught.value.problems[0].line == data[: data.index(b"kind")].count(b"\n") + 1
