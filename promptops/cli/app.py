@@ -1,0 +1,77 @@
+"""The program: one Typer application, one table of commands, one place where an error becomes an exit code.
+
+0 fine · 1 a bug (traceback) · 2 the input is wrong · 3 regression · 4 inconclusive · 5 lost a race, try again ·
+6 integrity · 7 the run could not finish · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptops.cli import prompts, releases, runs, samples
+from promptops.cli.options import enter
+from promptops.errors import PromptopsError
+
+HELP = """Releases for prompts, native to git.
+
+Start: promptops demo · promptops init · promptops new ID
+"""
+
+app = typer.Typer(
+    name="promptops",
+    help=HELP,
+    no_args_is_help=True,
+    # Plain help: rich costs 90 ms of every start.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from promptops.version import tool_version
+
+        typer.echo(f"promptops {tool_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    folder: Annotated[
+        Path | None, typer.Option("-C", "--repo", metavar="PATH", help="Run as if started in PATH, like git.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if folder is not None:
+        enter(folder)
+
+
+for room in (samples.setup, prompts.writing, runs.commands, prompts.reading, releases.commands):
+    room(app)
+
+
+def main() -> None:
+    """Run the program; errors a person can act on become one line and an exit code."""
+    # Model output may hold lone surrogates; showing them escaped beats dying while showing.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except PromptopsError as error:
+        from promptops.reports.escape import many_lines
+
+        sys.stderr.write(f"error: {many_lines(str(error))}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; Python would complain again while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,57 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperOption
+
+from promptops.errors import ConfigError
+
+PromptId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A prompt's id; ID@production, ID@v12, ID@HEAD~3 where a version is meant."
+    ),
+]
+PromptIds = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Prompts; all of them when none is named.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON with a schema name instead of text.")]
+Environment = Annotated[
+    str | None,
+    typer.Option("-e", "--env", metavar="ENV", help="The environment; default: the last one configured."),
+]
+Reason = Annotated[
+    str | None, typer.Option("-m", "--reason", metavar="WHY", help="Why; recorded in the release.")
+]
+
+
+def enter(folder: Path) -> None:
+    """Go on as if the program had been started in this folder.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise ConfigError(f"-C {folder}: {error.strerror}") from error
+
+
+class Command(TyperCommand):
+    """A command that takes -C after its name too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        folder = TyperOption(
+            param_decls=["-C", "--repo"],
+            metavar="PATH",
+            help="Run as if started in PATH.",
+            expose_value=False,
+            callback=lambda _context, _option, value: enter(Path(value)) if value else None,
+        )
+        self.params.append(folder)

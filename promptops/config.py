@@ -1,0 +1,134 @@
+"""`promptops.yaml`: where prompts are, which environments exist, who answers, and what a run may cost.
+
+The file is optional; without it the defaults below hold. Keys of providers are only ever named here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from promptops.documents import read_model
+from promptops.prompts.model import Fraction, Written
+
+FILE_NAME = "promptops.yaml"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def seconds(value: Any) -> Any:
+    """Read `7d`, `12h`, `90s` as seconds; numbers stay seconds."""
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", value)):
+        return float(match[1]) * _UNITS[match[2]]
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+
+
+class KeyName(Written):
+    """The name of the environment variable that holds a key; never the key."""
+
+    env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class Price(Written):
+    """US dollars for a million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+
+
+class ProviderSpec(Written):
+    """One entry of `providers`; which keys apply depends on its kind."""
+
+    kind: Literal["openai", "local", "python", "command"]
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    api_key: KeyName | None = None
+    stream: bool = False
+    model: str | None = None
+    target: str | None = Field(default=None, pattern=r"^[\w.]+:[\w.]+$")
+    command: list[str] | None = Field(default=None, min_length=1)
+    prices: dict[str, Price] = {}
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        needed = {"python": ("target", self.target), "command": ("command", self.command)}.get(self.kind)
+        if needed and needed[1] is None:
+            raise ValueError(f"a {self.kind} provider needs {needed[0]}")
+        return self
+
+
+class RouteSpec(Written):
+    order: list[str] = Field(min_length=1)
+    on: list[str] = []
+
+
+class Limits(Written):
+    """What a run may use: calls at once, seconds and attempts a call, dollars in all."""
+
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    deadline: Duration = 60.0
+    attempts: int = Field(default=4, ge=1, le=20)
+    budget_usd: float | None = Field(default=None, gt=0)
+    cache_max_age: Duration = 7 * 86400.0
+    models: list[str] | None = None
+
+
+class Defaults(Written):
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    max_drop: Fraction = Field(default=0.05, gt=0, lt=1)
+
+
+class Config(Written):
+    """Everything of `promptops.yaml`; `environments` are in order of promotion."""
+
+    promptops: Literal[1] = 1
+    prompts: list[str] = Field(default=["prompts"], min_length=1)
+    environments: list[str] = Field(default=["production"], min_length=1)
+    release_branch: str | None = None
+    providers: dict[str, ProviderSpec] = {}
+    routes: dict[str, RouteSpec] = {}
+    limits: Limits = Limits()
+    defaults: Defaults = Defaults()
+
+    @model_validator(mode="after")
+    def _names_can_be_told_apart(self) -> Self:
+        for name in self.environments:
+            if (
+                not re.fullmatch(r"[a-z][a-z0-9-]*", name)
+                or re.fullmatch(r"v\d+", name)
+                or name == "worktree"
+            ):
+                raise ValueError(f"environments: {name!r} is not a name for an environment")
+        if len(set(self.environments)) != len(self.environments):
+            raise ValueError("environments: a name stands twice")
+        for root in self.prompts:
+            if root.startswith("/") or ".." in root.split("/"):
+                raise ValueError(f"prompts: {root!r} leads out of the repository")
+        return self
+
+    @property
+    def live(self) -> str:
+        """The environment that candidates are compared with: the last one."""
+        return self.environments[-1]
+
+
+BUILT_IN: Mapping[str, ProviderSpec] = {
+    "openai": ProviderSpec(
+        kind="openai", base_url="https://api.openai.com/v1", api_key=KeyName(env="OPENAI_API_KEY")
+    ),
+    "local": ProviderSpec(kind="local"),
+}
+
+
+def parse_config(text: str, *, path: str) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        InvalidFile: with every problem's file, line and column.
+    """
+    return read_model(text, Config, path=path)

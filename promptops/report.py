@@ -1,0 +1,162 @@
+"""What a test says: one verdict with everything that it rests on (`promptops.report/1`).
+
+A value, not a text: `reports/` turns it into a terminal's table, Markdown or JSON. Numbers are plain floats or
+None, never NaN; texts of samples and answers are cut, and are hostile until the place that shows them escapes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "promptops.report/1"
+TEXT_LIMIT = 400
+
+
+def cut(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Shorten a text for a report; what is cut is visible as an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Side(_Part):
+    """One version of the prompt as it took part: how it was named, its number and its digest."""
+
+    ref: str
+    version: int | None = None
+    digest: str | None = None
+
+    @property
+    def short(self) -> str:
+        return f"v{self.version}" if self.version else self.ref
+
+
+class PromptSides(_Part):
+    id: str
+    baseline: Side | None
+    candidate: Side
+
+
+class SampleSet(_Part):
+    digest: str
+    n: int
+    clusters: int
+
+
+class MetricLine(_Part):
+    """One metric as measured and judged; `unit` tells how to print it, not how it was computed."""
+
+    name: str
+    role: str
+    kind: str
+    unit: Literal["share", "score", "seconds", "dollars", "tokens"]
+    method: str
+    n: int
+    baseline_mean: float | None
+    candidate_mean: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    confidence: float | None
+    margin: float | None
+    margin_is_default: bool = False
+    floor: float | None = None
+    status: str
+    p_noninferior: float | None = None
+    p_harm: float | None = None
+    p_harm_adjusted: float | None = None
+    p_superior: float | None = None
+    fixed: int | None = None
+    broken: int | None = None
+    n_required: int | None = None
+    reason: str = ""
+    warnings: list[str] = []
+    notes: list[str] = []
+
+
+class Arm(_Part):
+    """One arm of one changed sample: what was answered, its score, and why."""
+
+    text: str
+    value: float | None
+    reason: str = ""
+
+
+class Change(_Part):
+    """A sample whose score the candidate changed; texts only for the first of them."""
+
+    sample_id: str
+    metric: str
+    change: Literal["broken", "fixed"]
+    input: str = ""
+    expected: str = ""
+    baseline: Arm | None = None
+    candidate: Arm | None = None
+
+
+class Unscored(_Part):
+    """Answers that never came or could not be scored, by arm and by kind."""
+
+    baseline: int = 0
+    candidate: int = 0
+    by_kind: dict[str, int] = {}
+
+
+class Spend(_Part):
+    """Calls of this run; dollars are None where a price is unknown, never 0."""
+
+    calls: int = 0
+    cached: int = 0
+    failures: int = 0
+    usd: float | None = None
+
+
+class Report(_Part):
+    """The whole answer of `promptops test`."""
+
+    schema_: str = Field(default=SCHEMA, alias="schema")
+    verdict: Literal["pass", "regression", "inconclusive"]
+    reasons: list[str]
+    prompt: PromptSides
+    samples: SampleSet
+    metrics: list[MetricLine]
+    slices: list[dict[str, Any]] = []
+    changes: list[Change] = []
+    unscored: Unscored = Unscored()
+    cost: Spend = Spend()
+    tokens: dict[str, float | None] = {}
+    latency: dict[str, float | None] = {}
+    looks: int | None = None
+    candidates_tried: int | None = None
+    digests: dict[str, str] = {}
+    models: dict[str, str] = {}
+    alpha: float
+    inconclusive: Literal["review", "block", "allow"] = "review"
+    warnings: list[str] = []
+    run: str
+    tool_version: str
+
+    @property
+    def broken(self) -> list[Change]:
+        return [change for change in self.changes if change.change == "broken"]
+
+    def exit_code(self) -> int:
+        """0 pass, 3 regression, 4 inconclusive; 7 when nothing but failed calls stood in the way."""
+        if self.verdict == "regression":
+            return 3
+        if self.verdict == "pass":
+            return 0
+        if self.unfinished:
+            return 7
+        return {"review": 4, "block": 3, "allow": 0}[self.inconclusive]
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether answers that never came are what keeps the verdict open (statistics.md section 7)."""
+        kinds = set(self.unscored.by_kind)
+        only_calls = bool(kinds) and not any(kind.startswith("scorer:") for kind in kinds)
+        return only_calls and any(line.reason == "missing" for line in self.metrics)

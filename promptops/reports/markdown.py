@@ -1,0 +1,48 @@
+"""A report as GitHub Markdown; every text that came from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from promptops.report import Change, Report
+from promptops.reports.escape import markdown as literal
+from promptops.reports.view import View, view
+
+SIGNS = {"PASS": "✅", "REGRESSION": "❌", "INCONCLUSIVE": "❔"}
+
+
+def markdown(reports: Iterable[Report]) -> str:
+    """Return one section per report, ending in a line feed."""
+    return "\n".join(_section(report, view(report)) for report in reports)
+
+
+def _section(report: Report, shown: View) -> str:
+    lines = [
+        f"### {SIGNS[shown.verdict]} {literal(report.prompt.id)}: {shown.verdict.lower()}",
+        "",
+        f"**{literal(shown.sentence)}** ({literal(shown.title)}, {', '.join(shown.facts)})",
+        "",
+        f"| {' | '.join(literal(name) for name in shown.columns)} | verdict | |",
+        f"| --- |{' ---: |' * (len(shown.columns) - 1)} --- | --- |",
+        *(
+            f"| {' | '.join(literal(cell) for cell in (row.name, row.baseline, row.candidate, row.change, row.interval, row.allowed))}"
+            f" | {literal(row.status)} | {literal(row.detail)} |"
+            for row in shown.rows
+        ),
+        "",
+        *(f"- {literal(reason)}" for reason in (*shown.more_reasons, *shown.warnings)),
+    ]
+    if shown.worst:
+        lines += ["", f"<details><summary>{len(report.broken)} broken samples</summary>", ""]
+        lines += ["| sample | input | before | after |", "| --- | --- | --- | --- |"]
+        lines += [_broken(change) for change in report.broken[:20]]
+        lines += ["", "</details>"]
+    lines += ["", f"Next: `{shown.next_step}`", ""]
+    return "\n".join(lines)
+
+
+def _broken(change: Change) -> str:
+    before = change.baseline.text if change.baseline else ""
+    after = change.candidate.text if change.candidate else ""
+    cells = (change.sample_id, change.input, before, after)
+    return f"| {' | '.join(literal(cell) for cell in cells)} |"

@@ -1,0 +1,84 @@
+"""A report for a terminal: one word, one sentence, the table, the broken samples, one next command."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from promptops.report import Arm, Change, Report
+from promptops.reports.escape import one_line
+from promptops.reports.view import Row, View, view
+
+COLOURS = {
+    "PASS": "bold green",
+    "BETTER": "bold green",
+    "REGRESSION": "bold red",
+    "WORSE": "bold red",
+    "INCONCLUSIVE": "bold yellow",
+    "NOT_SHOWN": "yellow",
+}
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the whole answer of one test; the console is wide (cli/output.py), so that no figure is cut."""
+    shown = view(report)
+    _print(console, "", _title(report, shown))
+    _print(console, "  ", Text.assemble(_status(shown.verdict), "   ", one_line(shown.sentence)))
+    for reason in shown.more_reasons:
+        _print(console, "  ", Text.assemble(" " * len(shown.verdict), "   ", one_line(reason)))
+    console.print(_table(shown))
+    for warning in shown.warnings:
+        _print(console, "  ", Text.assemble(("note: ", "yellow"), one_line(warning)))
+    for number, change in enumerate(shown.worst):
+        _print(console, "  ", _broken(change, "Broken: " if number == 0 else "        "))
+    if shown.more_worst:
+        _print(console, "  ", Text(f"        and {shown.more_worst} more", style="dim"))
+    _print(console, "  ", Text.assemble(("Next:   ", "bold"), shown.next_step))
+
+
+def _print(console: Console, indent: str, text: Text) -> None:
+    console.print(Text.assemble(indent, text), soft_wrap=True)
+
+
+def _title(report: Report, shown: View) -> Text:
+    return Text.assemble((one_line(report.prompt.id), "bold"), "   ", "   ".join((shown.title, *shown.facts)))
+
+
+def _status(status: str) -> tuple[str, str]:
+    return (status, COLOURS.get(status, "dim"))
+
+
+def _table(shown: View) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    for number, name in enumerate(shown.columns):
+        header = f"  {name}" if number == 0 else name
+        table.add_column(header, no_wrap=True, justify="left" if number == 0 else "right")
+    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for row in shown.rows:
+        table.add_row(*_cells(row), Text(*_status(row.status)), Text(one_line(row.detail), style="dim"))
+    return table
+
+
+def _cells(row: Row) -> list[Text]:
+    texts = (f"  {row.name}", row.baseline, row.candidate, row.change, row.interval, row.allowed)
+    return [Text(one_line(text)) for text in texts]
+
+
+def _broken(change: Change, label: str) -> Text:
+    return Text.assemble(
+        (label, "bold"),
+        (change.sample_id, "cyan"),
+        f' "{one_line(change.input)}"   before ',
+        _answer(change.baseline),
+        "   after ",
+        _answer(change.candidate),
+    )
+
+
+def _answer(arm: Arm | None) -> Text:
+    if arm is None:
+        return Text("–")
+    good = arm.value is not None and arm.value > 0
+    return Text.assemble(one_line(arm.text), (" ✓", "green") if good else (" ✗", "red"))

@@ -1,0 +1,193 @@
+"""A report as plain rows: what to say and in which order, without any markup.
+
+Terminal and Markdown show the same rows; the words for numbers live here, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from promptops.report import Change, MetricLine, Report
+
+MINUS = "−"
+SHOWN_BROKEN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One metric: what stands in each column of the table."""
+
+    name: str
+    baseline: str
+    candidate: str
+    change: str
+    interval: str
+    allowed: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    title: str
+    facts: tuple[str, ...]
+    verdict: str
+    sentence: str
+    more_reasons: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    worst: tuple[Change, ...]
+    more_worst: int
+    warnings: tuple[str, ...]
+    next_step: str
+
+
+def view(report: Report) -> View:
+    """Arrange a report for people."""
+    baseline, candidate = report.prompt.baseline, report.prompt.candidate
+    title = f"{baseline.short} → {candidate.short}" if baseline else f"{candidate.short} (first release)"
+    first, *others = report.reasons or [""]
+    return View(
+        title=title,
+        facts=_facts(report),
+        verdict=report.verdict.upper(),
+        sentence=first,
+        more_reasons=tuple(others),
+        columns=(
+            "metric",
+            baseline.short if baseline else "–",
+            "new",
+            "change",
+            f"{_level(report)} interval",
+            "allowed",
+        ),
+        rows=tuple(_row(line) for line in report.metrics),
+        worst=tuple(report.broken[:SHOWN_BROKEN]),
+        more_worst=max(0, len(report.broken) - SHOWN_BROKEN),
+        warnings=tuple(report.warnings) + tuple(_metric_warnings(report)),
+        next_step=next_step(report),
+    )
+
+
+def next_step(report: Report) -> str:
+    """The one command that helps most now."""
+    prompt = report.prompt.id
+    if report.verdict == "pass":
+        first = "" if report.prompt.baseline else " --first"
+        return f"promptops promote {prompt}{first}"
+    if report.unfinished:
+        return f"promptops test {prompt}   (asks only what has no answer yet)"
+    if report.verdict == "regression":
+        return f"promptops try {prompt} --failed"
+    needed = [line.n_required for line in report.metrics if line.status == "INCONCLUSIVE" and line.n_required]
+    if needed and max(needed) > report.samples.n:
+        return (
+            f"about {max(needed)} samples would decide ({report.samples.n} now), or a person does: "
+            f'promptops promote {prompt} --accept -m "why"'
+        )
+    return f'promptops promote {prompt} --accept -m "why"'
+
+
+def _facts(report: Report) -> tuple[str, ...]:
+    spend = report.cost
+    money = f"${spend.usd:.2f}" if spend.usd is not None else "cost unknown" if spend.calls else "no calls"
+    asked = f"{spend.calls} calls" + (f", {spend.cached} from cache" if spend.cached else "")
+    return (f"{report.samples.n} samples", asked, money)
+
+
+def _level(report: Report) -> str:
+    levels = {line.confidence for line in report.metrics if line.confidence is not None}
+    level = levels.pop() if len(levels) == 1 else 1 - 2 * report.alpha
+    return f"{level * 100:.3g} %"
+
+
+def _metric_warnings(report: Report) -> list[str]:
+    return [f"{line.name}: {text}" for line in report.metrics for text in line.warnings]
+
+
+def _row(line: MetricLine) -> Row:
+    return Row(
+        name=line.name,
+        baseline=mean(line.baseline_mean, line.unit),
+        candidate=mean(line.candidate_mean, line.unit),
+        change=_change(line.difference, line.unit),
+        interval=_interval(line),
+        allowed=_allowed(line),
+        status=line.status,
+        detail=_detail(line),
+    )
+
+
+def mean(value: float | None, unit: str) -> str:
+    """Print a mean in its unit."""
+    if value is None:
+        return "–"
+    match unit:
+        case "share":
+            return f"{value * 100:.3g}%"
+        case "seconds":
+            return f"{value:.2f}s" if value >= 0.1 else f"{value * 1000:.0f}ms"
+        case "dollars":
+            return f"${value:.2g}"
+        case "tokens":
+            return f"{value:.0f}"
+        case _:
+            return f"{value:.3g}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Print a number with its sign, a true minus, and no negative zero."""
+    text = f"{abs(value):.{digits}g}" if abs(value) < 10**digits else f"{abs(value):.0f}"
+    if float(text) == 0:
+        return "0"
+    return f"{'+' if value > 0 else MINUS}{text}"
+
+
+def _scaled(value: float, unit: str) -> str:
+    return signed(value * 100) if unit in ("share", "seconds", "dollars", "tokens") else signed(value)
+
+
+def _suffix(unit: str) -> str:
+    return {"share": " pts", "score": ""}.get(unit, " %")
+
+
+def _change(value: float | None, unit: str) -> str:
+    return "–" if value is None else f"{_scaled(value, unit)}{_suffix(unit)}"
+
+
+def _interval(line: MetricLine) -> str:
+    if line.lower is None or line.upper is None:
+        return "–"
+    percent = "" if line.unit in ("share", "score") else " %"
+    return f"{_scaled(line.lower, line.unit)} … {_scaled(line.upper, line.unit)}{percent}"
+
+
+def _allowed(line: MetricLine) -> str:
+    parts = []
+    if line.margin is not None:
+        rises = line.unit in ("seconds", "dollars", "tokens")
+        text = f"{_scaled(line.margin if rises else -line.margin, line.unit)}{' %' if rises else ''}"
+        parts.append(text + (" (default)" if line.margin_is_default else ""))
+    if line.floor is not None:
+        parts.append(f"≥ {mean(line.floor, line.unit)}")
+    return ", ".join(parts)
+
+
+def _detail(line: MetricLine) -> str:
+    parts = []
+    if line.broken or line.fixed:
+        parts.append(f"{line.broken or 0} broken, {line.fixed or 0} fixed")
+    if line.status in ("REGRESSION", "WORSE") and line.p_harm is not None:
+        parts.append(f"p = {p_value(line.p_harm)} if nothing got worse")
+    elif line.status == "PASS" and line.p_noninferior is not None:
+        parts.append(f"p = {p_value(line.p_noninferior)} if it fell by the allowance")
+    elif line.status == "BETTER" and line.p_superior is not None:
+        parts.append(f"p = {p_value(line.p_superior)} if it were no better")
+    return "; ".join(parts)
+
+
+def p_value(value: float) -> str:
+    """Print a p-value: two figures, never 0."""
+    if value < 1e-15:
+        return "< 1e-15"
+    return f"{value:.2g}" if value >= 0.001 else f"{value:.1e}".replace("e-0", "e-")

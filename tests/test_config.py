@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from promptops.config import Config, parse_config
+from promptops.errors import InvalidFile
+
+
+def problems(text: str) -> str:
+    with pytest.raises(InvalidFile) as caught:
+        parse_config(text, path="promptops.yaml")
+    return str(caught.value)
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    assert parse_config("promptops: 1\n", path="promptops.yaml") == Config()
+
+
+def test_candidates_are_compared_with_the_last_environment() -> None:
+    config = parse_config("environments: [staging, production]\n", path="promptops.yaml")
+    assert config.live == "production"
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("90", 90.0), ("90s", 90.0), ("2m", 120.0), ("12h", 43200.0), ("7d", 604800.0)]
+)
+def test_durations_carry_their_unit(written: str, seconds: float) -> None:
+    config = parse_config(f"limits: {{cache_max_age: {written}}}\n", path="promptops.yaml")
+    assert config.limits.cache_max_age == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("enviroments: [a]\n", "promptops.yaml:1:1: enviroments: unknown key; did you mean environments?"),
+        ("limits: {concurrency: 0}\n", "limits.concurrency: expected a number of at least 1, got 0"),
+        ("environments: [v12]\n", "'v12' is not a name for an environment"),
+        ("environments: [a, a]\n", "a name stands twice"),
+        ("prompts: [../elsewhere]\n", "leads out of the repository"),
+        ("providers: {bot: {kind: python}}\n", "a python provider needs target"),
+        ("providers: {x: {kind: openai, base_url: nonsense}}\n", "promptops.yaml:1:39: providers.x.base_url"),
+    ],
+)
+def test_what_cannot_work_is_a_problem_with_its_place(text: str, said: str) -> None:
+    assert said in problems(text)
+
+
+def test_a_literal_key_is_refused_and_not_printed() -> None:
+    said = problems("providers: {x: {kind: openai, api_key: sk-abcdefghijklmnopqrstuvwx}}\n")
+    assert "sk-abc" not in said
+    assert "providers.x.api_key" in said
