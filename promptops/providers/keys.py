@@ -12,7 +12,7 @@ from promptops.errors import ConfigError
 
 # What vendors' keys look like; servers like to quote them in their error texts.
 _KEY_SHAPED = re.compile(r"\b(?:sk|pk|rk|gsk|xai|AIza)[-_]?[A-Za-z0-9*_-]{12,}")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+|\s+")
+_UNPRINTABLE = re.compile(r"(?:[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\s)+")
 _HIDDEN = "[key]"
 # Shorter ones are words; hiding them would garble the message and hide nothing.
 _SHORTEST_SECRET = 6

@@ -1,0 +1,128 @@
+"""A function of the user's own, `module:function`, as a provider.
+
+It gets the `Request` and returns text, a message in the OpenAI shape, or a `Completion`. An ordinary function
+runs in a thread of its own so that it does not hold up the others; a thread cannot be stopped, so one that
+outlives its deadline is left to itself (it does not keep the process from ending).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import importlib
+import inspect
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from promptops.errors import ConfigError, ProviderError
+from promptops.messages import Completion, Request
+from promptops.providers.keys import one_line
+from promptops.providers.values import completion_from_value
+
+Target = Callable[[Request], Any]
+
+
+class Python:
+    """A provider that calls `target`; whatever that raises becomes a ProviderError of kind `error`."""
+
+    def __init__(self, target: Target, *, name: str) -> None:
+        self._target, self._name = target, name
+
+    async def complete(self, request: Request) -> Completion:
+        """Call the function once.
+
+        Raises:
+            ProviderError: it raised; one that it raised itself is passed on, so it may say Overloaded.
+            Malformed: it returned something that is no answer.
+        """
+        try:
+            value = await _call(self._target, request)
+        except ProviderError:
+            raise
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
+            said = one_line(f"{type(error).__name__}: {error}")
+            raise ProviderError(f"{self._name} raised {said}") from error
+        return completion_from_value(value, asked_model=request.model)
+
+
+def load_target(target: str, *, root: Path) -> Target:
+    """Return the function that `module:function` names, looked up from `root` first.
+
+    `root` goes to the front of `sys.path` and stays there: what the function imports later is found as well.
+
+    Raises:
+        ConfigError: what is missing, or what importing it raised.
+    """
+    where = f"python provider {target!r}"
+    module_name, _, attribute = target.partition(":")
+    if not module_name or module_name.startswith(".") or not attribute:
+        raise ConfigError(f"{where}: expected module:function")
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    found: Any = _import(module_name, where=where, root=root)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ConfigError(f"{where}: {module_name} has no {attribute}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ConfigError(f"{where}: {attribute} is no function")
+    return found  # type: ignore[no-any-return]
+
+
+def _import(name: str, *, where: str, root: Path) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        if name == missing or name.startswith(f"{missing}."):
+            raise ConfigError(
+                f"{where}: no module {missing} in {root} or among the installed ones"
+            ) from error
+        raise ConfigError(f"{where}: {name} needs the module {missing}, which is not installed") from error
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise ConfigError(
+            f"{where}: importing it raised {one_line(f'{type(error).__name__}: {error}')}"
+        ) from error
+
+
+async def _call(target: Target, request: Request) -> Any:
+    if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__):
+        return await target(request)
+    value = await _in_a_thread(target, request)
+    return await value if isinstance(value, Awaitable) else value
+
+
+async def _in_a_thread(target: Target, request: Request) -> Any:
+    """Call in a daemon thread: `asyncio.to_thread` has few, and the process waits for them at its end."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(value: Any, error: BaseException | None) -> None:
+        if answered.done():
+            return
+        if error is None:
+            answered.set_result(value)
+        else:
+            answered.set_exception(error)
+
+    def run() -> None:
+        value: Any = None
+        raised: BaseException | None = None
+        try:
+            value = context.run(target, request)
+        except StopIteration as error:  # which a future refuses
+            raised = RuntimeError(f"StopIteration: {error}")
+        except BaseException as error:  # noqa: BLE001  # handed to the caller, who decides
+            raised = error
+        if not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(settle, value, raised)
+            except RuntimeError:  # the loop closed in this very moment; nobody waits any more
+                return
+
+    threading.Thread(target=run, name="promptops-provider", daemon=True).start()
+    return await answered
