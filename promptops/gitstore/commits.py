@@ -1,0 +1,361 @@
+"""One commit of exactly the files of a release, without touching anything else of the user's.
+
+The commit is built by plumbing on a temporary index, past the hooks and signed as configured, pushed if
+that is wanted, and moved in by compare-and-swap. If the branch is checked out here, the files go into index
+and work tree *before* the branch moves: killed in between, the user's next plain commit keeps the release. A
+note in the git folder says what was begun; the next call finishes it or takes it back, as the branch tells.
+
+Refused: a release path that is dirty or staged, a locked index, a branch checked out in another work tree, a
+detached HEAD without a branch's name, a hook that says no or changes the release.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from promptops.errors import LostRace, RepoError
+from promptops.gitstore.push import push_commit
+from promptops.gitstore.repo import GitSaidNo, Repo, own_words
+
+_NOTE: Final = "promptops-release"
+_LOCK: Final = "promptops-release.lock"
+_MODE: Final = "100644"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A release commit: `local` says whether the local branch holds it, `remote` where it was pushed to."""
+
+    commit: str
+    parent: str
+    branch: str
+    local: bool = True
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One path of a release in git's terms; None is no file."""
+
+    path: str
+    old: str | None
+    new: str
+
+    @property
+    def old_line(self) -> str:
+        """What `update-index --index-info` reads to have the old entry back."""
+        return f"{_MODE} {self.old}\t{self.path}" if self.old else f"0 {'0' * len(self.new)}\t{self.path}"
+
+    @property
+    def new_line(self) -> str:
+        return f"{_MODE} {self.new}\t{self.path}"
+
+
+def commit_files(
+    repo: Repo,
+    files: Mapping[str, bytes],
+    message: str,
+    *,
+    branch: str | None = None,
+    expected_parent: str | None = None,
+    remote: str | None = None,
+) -> Committed:
+    """Commit these files (path from the top → content) on a branch, and push them first if `remote` is given.
+
+    `branch` is a short name, None the one checked out. `expected_parent` is the commit that the release was
+    worked out on, None the branch's own. With a remote the commit is built on `expected_parent` and pushed
+    before anything local moves, so that a refusal leaves everything as it was; the local branch follows if it
+    stands on that parent.
+
+    Raises:
+        LostRace: the branch is no longer where it was expected, or another release is under way here.
+        RepoError: one of the refusals above, in git's or the hook's own words.
+    """
+    for path in files:
+        check_path(path)
+    with _alone(repo):
+        finish_interrupted(repo)
+        current = repo.branch()
+        name = branch or current
+        if name is None:
+            raise RepoError("HEAD is detached: name the branch to release on with --branch")
+        here = _tip(repo, name)
+        parent = expected_parent or here
+        if parent is None or (here is None and remote is None):
+            raise RepoError(f"no branch called {name!r} here; fetch it, or make a first commit")
+        if here != parent and remote is None:
+            raise _moved(name)
+        lands, checked_out = here == parent, name == current and not repo.is_bare
+        if lands:
+            _check_free(repo, name, files, checked_out=checked_out)
+        made = _build(repo, parent, files, message)
+        done = Committed(commit=made.commit, parent=parent, branch=name, local=lands, remote=remote)
+        if remote is not None:
+            push_commit(repo, made.commit, branch=name, remote=remote)
+        return _move_in(repo, done, made.changes, checked_out=checked_out) if lands else done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    commit: str
+    changes: tuple[Change, ...]
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that is not one of a file inside the repository.
+
+    Raises:
+        RepoError: absolute, with `..`, `.git` or a line break in it.
+    """
+    parts = PurePosixPath(path).parts
+    if (
+        not parts
+        or path.startswith("/")
+        or any(part in ("..", ".") or part.lower() == ".git" for part in parts)
+    ):
+        raise RepoError(f"{path!r}: not a path inside the repository")
+    if any(char in path for char in "\0\n\t\\"):
+        raise RepoError(f"{path!r}: a path with a control character or a backslash")
+
+
+def _tip(repo: Repo, name: str) -> str | None:
+    if repo.line("check-ref-format", "--branch", name) != name:
+        raise RepoError(f"{name!r} cannot be the name of a branch")
+    return repo.rev_parse(f"refs/heads/{name}")
+
+
+def _moved(name: str) -> LostRace:
+    return LostRace(f"{name} has moved since this release was worked out; run the command again")
+
+
+def _check_free(repo: Repo, name: str, files: Mapping[str, bytes], *, checked_out: bool) -> None:
+    place = repo.worktrees().get(f"refs/heads/{name}")
+    if not checked_out:
+        if place is not None:
+            raise RepoError(f"{name} is checked out in {place}; release there, or on another branch")
+        return
+    assert repo.work_tree is not None
+    if (repo.git_dir / "index.lock").exists():
+        raise RepoError(
+            f"the index is locked ({repo.git_dir / 'index.lock'}); let the other git command finish"
+        )
+    for path in files:
+        for parent in list(PurePosixPath(path).parents)[:-1]:
+            if (repo.work_tree / parent).is_symlink():
+                raise RepoError(f"{parent}: is a symbolic link; releases are kept in real folders")
+    tracked = repo.staged(*files)
+    ignored = [path for path in files if path not in tracked and (repo.work_tree / path).exists()]
+    if dirty := [*repo.changed(*files), *ignored]:
+        listed = ", ".join(sorted(set(dirty)))
+        raise RepoError(
+            f"not as committed: {listed}; commit, restore or delete what was changed by hand first"
+        )
+
+
+def _build(repo: Repo, parent: str, files: Mapping[str, bytes], message: str) -> _Made:
+    """Make the commit object; nothing points at it yet."""
+    with tempfile.TemporaryDirectory(prefix="promptops-") as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index"), "GIT_EDITOR": ":"}
+        repo.write("read-tree", parent, env=index)
+        old = {path: entry.oid for path, entry in repo.tree_paths(parent, files).items()}
+        changes = tuple(
+            Change(
+                path=path, old=old.get(path), new=repo.write("hash-object", "-w", "--stdin", stdin=content)
+            )
+            for path, content in sorted(files.items())
+        )
+        _index_lines(repo, [change.new_line for change in changes], env=index)
+        tree = repo.write("write-tree", env=index)
+        if tree == repo.line("rev-parse", f"{parent}^{{tree}}"):
+            raise RepoError("nothing to commit: these files are in the branch already")
+        text = Path(folder) / "COMMIT_EDITMSG"
+        text.write_text(message.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+        _hooks(repo, text, index)
+        if repo.write("write-tree", env=index) != tree:
+            raise RepoError(
+                "the pre-commit hook changed the files of the release; exclude the releases folder there"
+            )
+        return _Made(commit=_commit_tree(repo, tree, parent, text), changes=changes)
+
+
+def _index_lines(repo: Repo, lines: list[str], *, env: Mapping[str, str] | None = None) -> None:
+    stdin = "".join(f"{line}\0" for line in lines).encode()
+    repo.write("update-index", "--add", "-z", "--index-info", stdin=stdin, env=env)
+
+
+def _hooks(repo: Repo, text: Path, index: Mapping[str, str]) -> None:
+    for name, arguments in (("pre-commit", ()), ("commit-msg", (str(text),))):
+        done = repo.run_hook(name, *arguments, env=index)
+        if done is not None and done[0]:
+            code, out, err = done
+            raise RepoError(f"the {name} hook refused the release (exit {code}): {own_words(err or out)}")
+
+
+def _commit_tree(repo: Repo, tree: str, parent: str, text: Path) -> str:
+    message = repo.write("stripspace", stdin=text.read_bytes())
+    if not message:
+        raise RepoError("the commit-msg hook left no message")
+    signed = ["-S"] if repo.line("config", "--type=bool", "--get", "commit.gpgsign") == "true" else []
+    setting = ("-c", "i18n.commitEncoding=UTF-8")
+    return repo.write(*setting, "commit-tree", *signed, "-p", parent, tree, stdin=f"{message}\n".encode())
+
+
+def _move_in(repo: Repo, done: Committed, changes: tuple[Change, ...], *, checked_out: bool) -> Committed:
+    """Move the branch, with index and work tree one step ahead of it; take them back if the race is lost."""
+    if not checked_out:
+        return _moved_in(repo, done)
+    _check_free(repo, done.branch, {change.path: b"" for change in changes}, checked_out=True)
+    write_note(repo, done, changes)
+    try:
+        stage(repo, changes)
+        moved = _moved_in(repo, done)
+    except RepoError:
+        with suppress(RepoError):  # the index is locked: the note stays, and the next call mends
+            finish_interrupted(repo)
+        if done.remote is None:
+            raise
+        return replace(done, local=False)
+    if not moved.local:
+        unstage(repo, changes)
+    drop_note(repo)
+    return moved
+
+
+def _moved_in(repo: Repo, done: Committed) -> Committed:
+    """Move the branch. What has been pushed is released, whatever happens here: `git pull` joins the two."""
+    try:
+        move_branch(repo, done)
+    except RepoError:
+        if done.remote is None:
+            raise
+        return replace(done, local=False)
+    return done
+
+
+def move_branch(repo: Repo, done: Committed) -> None:
+    """Compare and swap.
+
+    Raises:
+        LostRace: the branch is no longer at the commit's parent.
+    """
+    ref = f"refs/heads/{done.branch}"
+    try:
+        repo.write("update-ref", "-m", "promptops: release", "--create-reflog", ref, done.commit, done.parent)
+    except GitSaidNo as error:
+        if repo.rev_parse(ref) != done.parent or "File exists" in error.err:
+            raise _moved(done.branch) from error
+        raise
+
+
+def stage(repo: Repo, changes: tuple[Change, ...]) -> None:
+    """Bring new files into index and work tree; every other path keeps its entry and bytes."""
+    _index_lines(repo, [change.new_line for change in changes])
+    _check_out(repo, [change.path for change in changes])
+
+
+def unstage(repo: Repo, changes: tuple[Change, ...]) -> None:
+    """Bring the old files back into index and work tree."""
+    assert repo.work_tree is not None
+    _index_lines(repo, [change.old_line for change in changes])
+    for change in changes:
+        if change.old is None:
+            _remove(repo.work_tree, change.path)
+    _check_out(repo, [change.path for change in changes if change.old])
+
+
+def _check_out(repo: Repo, paths: list[str]) -> None:
+    stdin = "".join(f"{path}\0" for path in paths).encode()
+    repo.write("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=stdin)
+
+
+def _remove(top: Path, path: str) -> None:
+    """Delete a file and the folders that it leaves empty."""
+    (top / path).unlink(missing_ok=True)
+    for parent in list(PurePosixPath(path).parents)[:-1]:
+        folder = top / parent
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def write_note(repo: Repo, done: Committed, changes: tuple[Change, ...]) -> None:
+    """Say in the git folder what is about to be staged, so that a kill can be mended."""
+    rows = [{"path": change.path, "old": change.old, "new": change.new} for change in changes]
+    note = {"branch": done.branch, "commit": done.commit, "changes": rows}
+    (repo.git_dir / _NOTE).write_text(json.dumps(note))
+
+
+def drop_note(repo: Repo) -> None:
+    (repo.git_dir / _NOTE).unlink(missing_ok=True)
+
+
+def mend(repo: Repo) -> str | None:
+    """Finish or take back a release that was killed; what commands that release call first.
+
+    Raises:
+        LostRace: another release is under way in this work tree.
+    """
+    with _alone(repo):
+        return finish_interrupted(repo)
+
+
+def finish_interrupted(repo: Repo) -> str | None:
+    """Finish or take back what a killed release left; return a sentence about it, None if there was nothing.
+
+    If the branch holds the commit, its files are brought into index and work tree. Else they are taken out
+    again, but only where the index still holds exactly what that release had put there.
+    """
+    note = _read_note(repo)
+    if note is None or repo.is_bare:
+        return None
+    changes = tuple(Change(path=row["path"], old=row["old"], new=row["new"]) for row in note["changes"])
+    staged = repo.staged(*[change.path for change in changes])
+    mine = tuple(change for change in changes if staged.get(change.path) in (change.old, change.new))
+    head, commit = repo.head(), str(note["commit"])
+    if head is not None and repo.is_ancestor(commit, head):
+        behind = tuple(change for change in mine if _still(repo, head, change))
+        if behind:
+            stage(repo, behind)
+        said = "finished a release that had been interrupted"
+    else:
+        unstage(repo, tuple(change for change in mine if not _still(repo, head, change)))
+        said = "took back a release that had been interrupted before it was committed"
+    drop_note(repo)
+    return said
+
+
+def _read_note(repo: Repo) -> Any:
+    try:
+        return json.loads((repo.git_dir / _NOTE).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:  # cut short: nothing had been staged yet
+        drop_note(repo)
+        return None
+
+
+def _still(repo: Repo, head: str | None, change: Change) -> bool:
+    """Whether HEAD has the file as the release wrote it."""
+    entry = repo.tree_paths(head, [change.path]).get(change.path) if head else None
+    return entry is not None and entry.oid == change.new
+
+
+@contextmanager
+def _alone(repo: Repo) -> Iterator[None]:
+    """Hold this work tree's release lock; the system lets go of it when the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; git's own locks still keep the branch whole
+        yield
+        return
+    with (repo.git_dir / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LostRace("another release is under way in this work tree; run the command again") from error
+        yield

@@ -1,0 +1,42 @@
+"""Real repositories to release in; identity, HOME and clock come from the world fixture above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROMPT = 'model: openai/gpt-4o-mini\nmessages:\n  - {role: user, content: "Hello {{ name }}"}\n'
+Git = Callable[..., str]
+
+
+def write(top: Path, path: str, text: str | bytes) -> Path:
+    """Write one file below a folder, with LF, and return its path."""
+    target = top / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return target
+
+
+@pytest.fixture
+def work(tmp_path: Path, git: Git) -> Path:
+    """A repository with one prompt and one other file, committed on main."""
+    top = tmp_path / "work"
+    git("init", "-q", str(top), cwd=tmp_path)
+    write(top, "prompts/greet.prompt.yaml", PROMPT)
+    write(top, "app.py", "print(1)\n")
+    git("add", ".", cwd=top)
+    git("commit", "-q", "-m", "Start", cwd=top)
+    return top
+
+
+@pytest.fixture
+def origin(work: Path, tmp_path: Path, git: Git) -> Path:
+    """A bare remote that `work` was pushed to."""
+    bare = tmp_path / "origin.git"
+    git("init", "-q", "--bare", str(bare), cwd=tmp_path)
+    git("remote", "add", "origin", f"file://{bare}", cwd=work)
+    git("push", "-q", "-u", "origin", "main", cwd=work)
+    git("remote", "set-head", "origin", "main", cwd=work)
+    return bare
