@@ -1,0 +1,204 @@
+"""The mean of paired differences on a bounded scale, with limits that small samples deserve.
+
+Two rules above the textbook: the more cautious of Hall's and the ordinary t limit counts, and where too few
+differences carry information a bounded-score argument takes over, so that thirty identical pairs never
+prove that nothing changed. Refuses intervals of zero width, and bootstraps (their size is wrong here).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from promptops.stats.binary import mcnemar_test, tango_limits
+from promptops.stats.distributions import normal_tail, t_quantile, t_tail
+from promptops.stats.results import BadNumbers, Interval, check_confidence
+from promptops.stats.tango import score
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 5  # differences that carry information; with fewer, a standard deviation means little
+TINY = 1e-9  # of the range: what floating point leaves of a constant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Size, mean, standard deviation (ddof 1) and skewness of some differences."""
+
+    n: int
+    mean: float
+    sd: float
+    skew: float
+
+    @property
+    def se(self) -> float:
+        return self.sd / math.sqrt(self.n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One limit of the mean and the one-sided p-values that belong to it, by one method.
+
+    `p_margin` is for H0 "beyond the margin on this side", `p_zero` for H0 "zero or on this side of it".
+    """
+
+    limit: float
+    p_margin: float
+    p_zero: float
+    method: str
+
+
+def moments(values: Floats) -> Moments:
+    n, mean = values.size, float(values.mean())
+    sd = float(values.std(ddof=1)) if n > 1 else 0.0
+    skew = float(np.mean(((values - mean) / sd) ** 3)) if sd > 0 else 0.0
+    return Moments(n=n, mean=mean, sd=sd, skew=skew)
+
+
+def paired_mean_ci(
+    diffs: ArrayLike,
+    *,
+    confidence: float = 0.90,
+    method: Literal["hall", "t"] = "hall",
+    value_range: float | None = None,
+) -> Interval:
+    """Interval for the mean of paired differences; the pure formulas without cautious rule and fallback.
+
+    "hall": Hall's (1992) cubic transformation of t, corrected for skewness; needs 3 differences. "t": the
+    ordinary paired t; needs 2. `value_range` R clips the limits to [-R, R]. Without variance, or with fewer
+    differences, the limits are None and a warning says why: such an interval would have no width.
+    """
+    check_confidence(confidence)
+    values = _finite(diffs)
+    if method not in ("hall", "t"):
+        raise BadNumbers("unknown_method", f"unknown method {method!r} for a mean: hall or t")
+    m = moments(values)
+    problem = _no_limits(m, values, needed=3 if method == "hall" else 2)
+    lower, upper = (None, None) if problem else _limits(m, confidence, method, value_range)
+    return Interval(
+        estimate=m.mean,
+        lower=lower,
+        upper=upper,
+        confidence=confidence,
+        method=method,
+        n=m.n,
+        se=m.se,
+        warnings=problem,
+    )
+
+
+def _no_limits(m: Moments, values: Floats, *, needed: int) -> tuple[str, ...]:
+    if m.n < needed:
+        return ("too_few_pairs",)
+    # The standard deviation of a constant may be 3e-18.
+    return ("zero_variance",) if m.sd <= TINY * float(np.abs(values).max()) else ()
+
+
+def _limits(m: Moments, confidence: float, method: str, value_range: float | None) -> tuple[float, float]:
+    limit = _hall_limit if method == "hall" else _t_limit
+    tail = (1 - confidence) / 2
+    bound = math.inf if value_range is None else value_range
+    return max(limit(m, 1 - tail), -bound), min(limit(m, tail), bound)
+
+
+def _finite(diffs: ArrayLike) -> Floats:
+    values = np.asarray(diffs, dtype=float)
+    if values.size == 0:
+        raise BadNumbers("no_pairs", "there is no difference to average")
+    if not np.isfinite(values).all():
+        raise BadNumbers("not_finite", "differences must be finite numbers")
+    return values
+
+
+def _t_limit(m: Moments, level: float) -> float:
+    return m.mean - m.se * t_quantile(level, m.n - 1)
+
+
+def _hall_limit(m: Moments, level: float) -> float:
+    return m.mean - m.sd * _hall_inverse(t_quantile(level, m.n - 1) / math.sqrt(m.n), m.skew, m.n)
+
+
+def _hall(w: float, skew: float, n: int) -> float:
+    a = skew / 3
+    return w + a * w**2 + a**2 * w**3 / 3 + skew / (6 * n)
+
+
+def _hall_inverse(x: float, skew: float, n: int) -> float:
+    a = skew / 3
+    if abs(a) < 1e-8:
+        return x
+    return float((np.cbrt(1 + 3 * a * (x - skew / (6 * n))) - 1) / a)
+
+
+def _t_p(m: Moments, d0: float) -> float:
+    return t_tail((m.mean - d0) / m.se, m.n - 1)
+
+
+def _hall_p(m: Moments, d0: float) -> float:
+    return t_tail(math.sqrt(m.n) * _hall((m.mean - d0) / m.sd, m.skew, m.n), m.n - 1)
+
+
+def cautious_side(m: Moments, *, margin: float, alpha: float, value_range: float) -> Side:
+    """The lower side by Hall and by t, whichever claims less; the sd must not be zero."""
+    limit = min(_t_limit(m, 1 - alpha), _hall_limit(m, 1 - alpha))
+    return Side(
+        limit=max(limit, -value_range),
+        p_margin=max(_t_p(m, -margin), _hall_p(m, -margin)),
+        p_zero=max(_t_p(m, 0.0), _hall_p(m, 0.0)),
+        method="hall-t",
+    )
+
+
+def bounded_score_side(values: Floats, *, margin: float, alpha: float, value_range: float) -> Side:
+    """The lower side from gains and losses used as fractional fixed and broken pairs in Tango's score.
+
+    Conservative because d^2 <= |d| on the unit scale; the same as Tango's for 0/1 data; never of zero width.
+    Two guards beyond the score, which is asymptotic: not even n ties prove a margin before (1 - margin)^n
+    <= alpha, and fewer than 5 differences prove no direction that their signs alone (mid-p) would not.
+    """
+    scaled = values / value_range
+    gain, loss = float(np.maximum(scaled, 0).sum()), float(np.maximum(-scaled, 0).sum())
+    n, share = values.size, margin / value_range
+    lower, _ = tango_limits(gain, loss, n, alpha=alpha)
+    ups, downs = sign_counts(values, value_range)
+    by_sign = mcnemar_test(ups, downs, alternative="greater").pvalue if ups + downs < ENOUGH else 0.0
+    return Side(
+        limit=value_range * lower,
+        p_margin=max(normal_tail(float(score(gain, loss, n, -share))), (1 - share) ** n),
+        p_zero=max(normal_tail(float(score(gain, loss, n, 0.0))), by_sign),
+        method="bounded-score",
+    )
+
+
+def sign_counts(values: Floats, value_range: float) -> tuple[int, int]:
+    """How many differences go up and how many down, beyond rounding."""
+    edge = TINY * value_range
+    return int(np.count_nonzero(values > edge)), int(np.count_nonzero(values < -edge))
+
+
+def lower_side(values: Floats, *, margin: float, alpha: float, value_range: float) -> Side:
+    """The lower limit of the mean difference, for non-inferiority (`p_margin`) and superiority (`p_zero`).
+
+    The fallback decides when fewer than 5 differences reach the margin: jitter everywhere and a rare
+    catastrophe look harmless to a t test until the catastrophe is drawn often enough.
+    """
+    m = moments(values)
+    telling = int(np.count_nonzero(np.abs(values) >= margin * (1 - TINY)))
+    if telling < ENOUGH or m.n < ENOUGH or m.sd < TINY * value_range:
+        return bounded_score_side(values, margin=margin, alpha=alpha, value_range=value_range)
+    return cautious_side(m, margin=margin, alpha=alpha, value_range=value_range)
+
+
+def upper_side(values: Floats, *, margin: float, alpha: float, value_range: float) -> Side:
+    """The upper limit of the mean difference and, as `p_zero`, the test that the candidate is worse."""
+    m = moments(values)
+    mirrored = -values
+    if sum(sign_counts(values, value_range)) < ENOUGH or m.n < ENOUGH or m.sd < TINY * value_range:
+        side = bounded_score_side(mirrored, margin=margin, alpha=alpha, value_range=value_range)
+    else:
+        side = cautious_side(moments(mirrored), margin=margin, alpha=alpha, value_range=value_range)
+    return Side(limit=-side.limit, p_margin=side.p_margin, p_zero=side.p_zero, method=side.method)
