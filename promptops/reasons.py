@@ -1,0 +1,78 @@
+"""Why a verdict is what it is, in sentences, the most important first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptops.stats import sentences as say
+from promptops.stats.results import Status
+
+if TYPE_CHECKING:
+    from promptops.gate import MetricVerdict, Policy
+
+    Metrics = tuple[MetricVerdict, ...]
+
+NOTHING_SAYS_WHAT_IS_RIGHT = (
+    "nothing here says what is right: declare a scorer, or give the samples an expected answer"
+)
+NOTHING_TO_COMPARE_WITH = (
+    "there is nothing to compare with and no floor: declare min or never, or adopt it as it is"
+)
+FLOORS_HOLD = "every floor holds, and what must never happen did not"
+
+
+def doubts(policy: Policy, metrics: Metrics) -> list[str]:
+    """What keeps any PASS from meaning something."""
+    found = [
+        say.all_failed(one.rule.metric)
+        for one in metrics
+        if one.rule.gates and "all_fail_both" in one.result.warnings
+    ]
+    if not any(rule.says_what_is_right for rule in policy.rules):
+        found.insert(0, NOTHING_SAYS_WHAT_IS_RIGHT)
+    return found
+
+
+def regressions(metrics: Metrics) -> list[str]:
+    nevers = [
+        say.never_sentence(one.rule.metric, one.never)
+        for one in metrics
+        if one.never is not None and one.never.status == Status.REGRESSION
+    ]
+    falls = [
+        say.regressed(one.rule.metric, one.result)
+        if one.guardrail == Status.REGRESSION
+        else say.worsened(one.rule.metric, one.result)
+        for one in metrics
+        if one.guardrail == Status.REGRESSION or one.target == Status.WORSE
+    ]
+    floors = [
+        say.floor_sentence(one.rule.metric, one.rule.kind, one.floor)
+        for one in metrics
+        if one.floor is not None and one.floor.status == Status.REGRESSION
+    ]
+    return nevers + falls + floors
+
+
+def open_questions(metrics: Metrics, policy: Policy) -> list[str]:
+    found = []
+    for one in metrics:
+        name = one.rule.metric
+        if one.guardrail == Status.INCONCLUSIVE:
+            found.append(say.open_guardrail(name, one.result))
+        if one.floor is not None and one.floor.status == Status.INCONCLUSIVE:
+            found.append(say.floor_sentence(name, one.rule.kind, one.floor))
+        if one.never is not None and one.never.status == Status.INCONCLUSIVE:
+            found.append(say.never_sentence(name, one.never))
+    targets = [one for one in metrics if one.target is not None]
+    if policy.targets == "any" and any(one.target == Status.BETTER for one in targets):
+        return found
+    return found + [
+        say.open_target(one.rule.metric, one.result) for one in targets if one.target == Status.NOT_SHOWN
+    ]
+
+
+def what_holds(metrics: Metrics) -> list[str]:
+    better = [say.improved(one.rule.metric, one.result) for one in metrics if one.target == Status.BETTER]
+    guarded = any(one.guardrail is not None for one in metrics)
+    return [*better, "nothing fell by more than is allowed"] if guarded or not better else better
