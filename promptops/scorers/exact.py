@@ -13,6 +13,7 @@ from promptops.samples import Sample
 from promptops.scorers.checked import Found, Test
 from promptops.scorers.fill import Template, Unscorable, fill
 from promptops.scorers.text import Likeness, as_text, shown
+from promptops.strictjson import NotJson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Equals:
         wanted = fill(self.argument, sample, self.template)
 
         def test(found: Found) -> str:
-            got = found.value if isinstance(wanted, str) else found.json()
+            got = found.value if isinstance(wanted, str) else _json(found, wanted)
             return "" if self.like.same(wanted, got) else f"expected {shown(wanted)}, got {shown(got)}"
 
         return test
@@ -63,6 +64,16 @@ class Near:
         if not found or any(item is None or isinstance(item, (dict, list)) for item in found):
             raise Unscorable(f"a text to look for is needed, got {shown(argument)}")
         return [as_text(item) for item in found]
+
+
+def _json(found: Found, wanted: Any) -> Any:
+    """What the answer says as JSON; beside a number an answer that is none is just another answer."""
+    try:
+        return found.json()
+    except NotJson:
+        if isinstance(wanted, (list, dict)):
+            raise
+        return found.value
 
 
 def contains(argument: Any, like: Likeness, template: Template) -> Near:

@@ -59,6 +59,8 @@ def _filled(text: str, sample: Sample, template: Template) -> Any:
 
 
 def _at(place: str, values: Mapping[str, Any]) -> Any:
+    if place in values:  # GitHub's names may hold dots
+        return values[place]
     root = re.split(r"[.\[]", place, maxsplit=1)[0]
     if root not in values:
         raise Unscorable(f"the sample has no {root}")

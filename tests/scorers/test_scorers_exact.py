@@ -49,7 +49,8 @@ def test_equals_compares_the_whole_text(
         (True, "1", "expected true, got 1"),
         (True, "true", ""),
         (5, '"5"', "expected 5, got '5'"),
-        (5, "five", "not JSON: Expecting value at 1:1"),
+        (5, "five", "expected 5, got 'five'"),
+        ({"a": 1}, "five", "not JSON: Expecting value at 1:1"),
         (["a", "b"], '["a","b"]', ""),
         (["a", "b"], '["b","a"]', """expected ["a","b"], got ["b","a"]"""),
         ([], "[]", ""),
@@ -70,6 +71,18 @@ def test_a_template_that_is_one_name_keeps_the_type_of_the_value(
 def test_templates_inside_an_object_are_filled(ask: Any) -> None:
     written = {"equals": {"queue": "{{ expected }}", "id": "{{ inputs.id }}", "n": ["{{ id }}", 2]}}
     assert ask(written, '{"queue":"q","id":7,"n":[7,2]}', expected="q", inputs={"id": 7}).value == 1.0
+
+
+def test_the_names_of_a_simple_template_are_the_keys_of_the_row(ask: Any) -> None:
+    row = {"a.b": "x", "my-name": "y", "expected": "z"}
+    for written, answer in [
+        ("{{a.b}}", "x"),
+        ("{{my-name}}", "y"),
+        ("{{ expected }}", "z"),
+        ("={{a.b}}", "=x"),
+    ]:
+        score = ask({"equals": written}, answer, inputs=row, expected="z", template="simple")
+        assert (score.value, score.reason) == (1.0, "")
 
 
 def test_text_from_a_sample_is_never_read_as_a_template(ask: Any) -> None:
