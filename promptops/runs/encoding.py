@@ -1,0 +1,141 @@
+"""Answers and pairs as JSON and back, strictly: what was written is what is read, to the last surrogate.
+
+The text is plain ASCII, so lone surrogates and NULs survive. Nothing unknown is accepted and nothing
+missing is guessed: a line that is not exactly ours raises ValueError, and the caller knows the file and the
+line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from types import NoneType
+from typing import Any, NoReturn
+
+from promptops.messages import Answer, Completion, Failure, ToolCall, Usage
+from promptops.samples import Pair
+
+_Types = Mapping[str, tuple[type, ...]]
+
+_COMPLETION: _Types = {
+    "text": (str, NoneType),
+    "finish_reason": (str,),
+    "model": (str,),
+    "tool_calls": (list,),
+    "usage": (dict,),
+    "seconds": (float, int, NoneType),
+    "first_token_seconds": (float, int, NoneType),
+    "cost": (float, int, NoneType),
+    "attempts": (int,),
+    "cached": (bool,),
+}
+_FAILURE: _Types = {"kind": (str,), "message": (str,), "attempts": (int,)}
+_TOOL_CALL: _Types = {"id": (str,), "name": (str,), "arguments": (str,)}
+_USAGE: _Types = {field.name: (int, NoneType) for field in fields(Usage)}
+_PAIR: _Types = {"index": (int,), "sample_id": (str,), "baseline": (dict,), "candidate": (dict,)}
+
+
+def to_line(value: Mapping[str, Any]) -> bytes:
+    """Return one line of ASCII JSON, keys sorted, line feed at the end: the same value, the same bytes."""
+    return json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def from_line(line: bytes) -> Any:
+    """Return the value of one JSON line.
+
+    Raises:
+        ValueError: it is not JSON, holds NaN or Infinity, or is too deep.
+    """
+    try:
+        return json.loads(line, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def pair_to_dict(pair: Pair) -> dict[str, Any]:
+    """Return a pair as JSON values."""
+    return {
+        "index": pair.index,
+        "sample_id": pair.sample_id,
+        "baseline": answer_to_dict(pair.baseline),
+        "candidate": answer_to_dict(pair.candidate),
+    }
+
+
+def pair_from_dict(value: Any) -> Pair:
+    """Return the pair.
+
+    Raises:
+        ValueError: it is not exactly one.
+    """
+    read = _exactly(value, _PAIR, what="a pair")
+    if read["index"] < 0:
+        raise ValueError("a pair's index is negative")
+    return Pair(
+        index=read["index"],
+        sample_id=read["sample_id"],
+        baseline=answer_from_dict(read["baseline"]),
+        candidate=answer_from_dict(read["candidate"]),
+    )
+
+
+def answer_to_dict(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON values; a failure is known by its `kind`."""
+    if isinstance(answer, Failure):
+        return {"kind": answer.kind, "message": answer.message, "attempts": answer.attempts}
+    return {
+        "text": answer.text,
+        "finish_reason": answer.finish_reason,
+        "model": answer.model,
+        "tool_calls": [
+            {"id": call.id, "name": call.name, "arguments": call.arguments} for call in answer.tool_calls
+        ],
+        "usage": {name: getattr(answer.usage, name) for name in _USAGE},
+        "seconds": answer.seconds,
+        "first_token_seconds": answer.first_token_seconds,
+        "cost": answer.cost,
+        "attempts": answer.attempts,
+        "cached": answer.cached,
+    }
+
+
+def answer_from_dict(value: Any) -> Answer:
+    """Return the answer.
+
+    Raises:
+        ValueError: it is not exactly one.
+    """
+    if isinstance(value, dict) and "kind" in value:
+        return Failure(**_exactly(value, _FAILURE, what="a failure"))
+    return completion_from_dict(value)
+
+
+def completion_from_dict(value: Any) -> Completion:
+    """Return the completion.
+
+    Raises:
+        ValueError: it is not exactly one.
+    """
+    read = dict(_exactly(value, _COMPLETION, what="an answer"))
+    read["usage"] = Usage(**_exactly(read["usage"], _USAGE, what="usage"))
+    read["tool_calls"] = tuple(
+        ToolCall(**_exactly(call, _TOOL_CALL, what="a tool call")) for call in read["tool_calls"]
+    )
+    return Completion(**read)
+
+
+def _exactly(value: Any, types: _Types, *, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no object")
+    if value.keys() != types.keys():
+        unlike = ", ".join(sorted(map(str, value.keys() ^ types.keys())))
+        raise ValueError(f"{what} has other keys than it should: {unlike}")
+    for name, allowed in types.items():
+        if type(value[name]) not in allowed:
+            raise ValueError(f"{name} of {what} is no {allowed[0].__name__}")
+    return value

@@ -1,0 +1,214 @@
+"""What a run has finished: `run.json` says of what, `pairs.jsonl` holds one finished pair a line.
+
+Lines are appended in finishing order, each by one write, so a killed run loses at most the line it was
+writing: a last line without its line feed is dropped. Anything else that is wrong is an IntegrityError with
+its line number, never a guess. In memory is one number a pair: where its line begins. A later line for the
+same index wins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from promptops.errors import IntegrityError, PromptopsError, RunStopped
+from promptops.messages import Answer, Failure
+from promptops.runs.encoding import from_line, pair_from_dict, pair_to_dict, to_line
+from promptops.samples import Pair
+
+try:
+    import fcntl
+except ImportError:  # Windows: two runs at once are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+SCHEMA = "promptops.run/1"
+_ABSENT = -(2**63)
+# A larger index is damage, and must not make the list of offsets as long as itself.
+_LARGEST_INDEX = 100_000_000
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class Journal:
+    """An open run; a context manager, closed at the end. One process has it at a time."""
+
+    def __init__(self, folder: Path, descriptor: int) -> None:
+        self._pairs, self._header = folder / "pairs.jsonl", folder / "run.json"
+        self._descriptor = descriptor
+        self._reader = self._pairs.open("rb")
+        self._offsets = array("q")  # where a line begins; ~offset when it holds a failure to be asked again
+        self._size = 0
+
+    @classmethod
+    def open(cls, folder: Path, header: Mapping[str, Any]) -> Self:
+        """Begin the run in `folder`, or resume it.
+
+        `header` goes to run.json; on a resume its `digests` have to be those the run began with.
+
+        Raises:
+            IntegrityError: other digests, or a line in the middle that is no pair.
+            PromptopsError: another process has this run, or the folder cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY
+            descriptor = os.open(folder / "pairs.jsonl", flags, 0o666)
+        except OSError as error:
+            raise PromptopsError(f"cannot write the run in {folder}: {error.strerror}") from error
+        try:
+            _lock(descriptor, folder)
+            journal = cls(folder, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        try:
+            journal._begin(header)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def complete(self, index: int) -> bool:
+        """Whether nothing of this pair is to be asked again: its answers came, or nobody was to be asked."""
+        return index < len(self._offsets) and self._offsets[index] >= 0
+
+    def __contains__(self, index: int) -> bool:
+        return index < len(self._offsets) and self._offsets[index] != _ABSENT
+
+    def read(self, index: int) -> Pair:
+        """Return the last pair written for `index`.
+
+        Raises:
+            KeyError: there is none. IntegrityError: its line is no longer what it was.
+        """
+        if index not in self:
+            raise KeyError(index)
+        offset = self._offsets[index]
+        self._reader.seek(offset if offset >= 0 else ~offset)
+        try:
+            return pair_from_dict(from_line(self._reader.readline()))
+        except ValueError as error:
+            raise IntegrityError(
+                f"{self._pairs}: the pair {index} was changed while running: {error}"
+            ) from error
+
+    def append(self, pair: Pair) -> None:
+        """Write one finished pair.
+
+        Raises:
+            RunStopped: the disk is full or gone; every line before this one is whole.
+        """
+        line = to_line(pair_to_dict(pair))
+        try:
+            written = os.write(self._descriptor, line)
+            if written < len(line):
+                written += os.write(self._descriptor, line[written:])
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._size)
+            raise RunStopped(
+                f"cannot write {self._pairs}: {error.strerror}; what was finished is kept;"
+                " run again to resume"
+            ) from error
+        self._note(pair, self._size)
+        self._size += len(line)
+
+    def amend(self, **facts: Any) -> None:
+        """Add to run.json what only the run could tell, such as the model that answered."""
+        self._write_header({**json.loads(self._header.read_bytes()), **facts})
+
+    def close(self) -> None:
+        """Make everything durable, and let go."""
+        try:
+            os.fsync(self._descriptor)
+        finally:
+            self._reader.close()
+            os.close(self._descriptor)
+
+    def _begin(self, header: Mapping[str, Any]) -> None:
+        if self._header.exists():
+            self._check(header)
+        elif os.fstat(self._descriptor).st_size:
+            raise IntegrityError(
+                f"{self._pairs} has pairs, but run.json beside it is missing: of what run are they?"
+            )
+        else:
+            self._write_header({"schema": SCHEMA, **header})
+        self._read_lines()
+
+    def _check(self, header: Mapping[str, Any]) -> None:
+        try:
+            begun = json.loads(self._header.read_bytes())
+            before = dict(begun["digests"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(
+                f"{self._header} is no header of a run; delete the folder to begin anew"
+            ) from error
+        now = dict(header.get("digests", {}))
+        unlike = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        if unlike:
+            raise IntegrityError(
+                f"{self._header} is of another run: {', '.join(unlike)} changed;"
+                " delete the folder to begin anew"
+            )
+
+    def _write_header(self, header: Mapping[str, Any]) -> None:
+        text = json.dumps(header, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        beside = self._header.with_suffix(".json.new")
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(self._header)
+        except OSError as error:
+            raise PromptopsError(f"cannot write {self._header}: {error.strerror}") from error
+
+    def _read_lines(self) -> None:
+        for number, line in enumerate(self._reader, start=1):
+            if not line.endswith(b"\n"):
+                os.ftruncate(self._descriptor, self._size)
+                return
+            try:
+                pair = pair_from_dict(from_line(line))
+                if pair.index > _LARGEST_INDEX:
+                    raise ValueError("its index is beyond every sample set")
+            except ValueError as error:
+                raise IntegrityError(
+                    f"{self._pairs}:{number}: no pair: {error}; delete the line to have it asked again"
+                ) from error
+            self._note(pair, self._size)
+            self._size += len(line)
+
+    def _note(self, pair: Pair, offset: int) -> None:
+        missing = pair.index + 1 - len(self._offsets)
+        if missing > 0:
+            self._offsets.extend([_ABSENT] * missing)
+        done = _final(pair.baseline) and _final(pair.candidate)
+        self._offsets[pair.index] = offset if done else ~offset
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _final(answer: Answer) -> bool:
+    """A failure without an attempt (no baseline, nothing recorded) is as final as an answer."""
+    return not isinstance(answer, Failure) or answer.attempts == 0
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise PromptopsError(
+            f"another promptops test of this run is going on ({folder}); wait for it"
+        ) from error
+    except OSError:
+        return  # a file system without locks
