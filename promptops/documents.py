@@ -39,11 +39,16 @@ def decode(raw: bytes, *, path: str, limit: int = MAX_BYTES) -> str:
         text = raw.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise InvalidFile([_not_utf8(error, path)]) from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = normal_text(text)
     if "\0" in text:
         line, column = text_place(text, text.index("\0"))
         raise InvalidFile([Problem(path, line, column, "a NUL character; this is not a text file")])
-    return unicodedata.normalize("NFC", text)
+    return text
+
+
+def normal_text(text: str) -> str:
+    """Return a text with line feeds only and in NFC, so that what is hashed is what is sent."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def text_place(text: str, index: int) -> Place:
@@ -104,7 +109,7 @@ def read_data(text: str, *, path: str) -> Document:
     Raises:
         InvalidFile: not YAML, empty, or YAML of a kind that nodes.py refuses.
     """
-    document = _document(text, path=path)
+    document = compose(text, path=path)
     _raise_if_any(list(_bad_numbers(document, (), document.root, frozenset())))
     return document
 
@@ -115,7 +120,7 @@ def read_model(text: str, model: type[M], *, path: str) -> M:
     Raises:
         InvalidFile: all problems, each where it is written.
     """
-    return validate(_document(text, path=path), model)[0]
+    return validate(compose(text, path=path), model)[0]
 
 
 def read_both(text: str, model: type[M], *, path: str) -> tuple[M, Document]:
@@ -124,7 +129,7 @@ def read_both(text: str, model: type[M], *, path: str) -> tuple[M, Document]:
     Raises:
         InvalidFile: all problems, each where it is written.
     """
-    return validate(_document(text, path=path), model)
+    return validate(compose(text, path=path), model)
 
 
 def validate(document: Document, model: type[M]) -> tuple[M, Document]:
@@ -150,7 +155,12 @@ def validate(document: Document, model: type[M]) -> tuple[M, Document]:
     return made, Document(path=document.path, source=document.source, root=root, data=data)
 
 
-def _document(text: str, *, path: str) -> Document:
+def compose(text: str, *, path: str) -> Document:
+    """Return a YAML text with its places, before anything is asked of its values.
+
+    Raises:
+        InvalidFile: not YAML, empty, or YAML of a kind that nodes.py refuses.
+    """
     root = read_nodes(text, path=path)
     if root is None:
         raise InvalidFile([Problem(path, 0, 0, "the file is empty")])

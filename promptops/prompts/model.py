@@ -5,19 +5,24 @@ Nothing here reads a file: text arrives as an argument, partials as a mapping.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from promptops.messages import Approval, Risk
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
+MODEL_PATTERN = r"^[A-Za-z0-9_.-]+/\S+$"
+TOOL_PATTERN = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 def _fraction(value: Any) -> Any:
-    """Read `20%` as 0.2; numbers stay numbers."""
+    """Read `20%` as 0.2; numbers stay numbers, and true is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
             return float(value.strip()[:-1]) / 100
@@ -26,7 +31,29 @@ def _fraction(value: Any) -> Any:
     return value
 
 
+def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
+    """Return a check of a text by a pattern that says in words what is expected."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"{sentence}, got '{text[:40]}'")
+        return text
+
+    return check
+
+
 Fraction = Annotated[float, BeforeValidator(_fraction)]
+PromptId = Annotated[str, WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]  # parse checks it
+ModelName = Annotated[
+    str,
+    AfterValidator(_matching(MODEL_PATTERN, "expected PROVIDER/MODEL, like openai/gpt-4o-mini")),
+    WithJsonSchema({"type": "string", "pattern": MODEL_PATTERN}),
+]
+ToolName = Annotated[
+    str,
+    AfterValidator(_matching(TOOL_PATTERN, "expected letters, digits, _, . and -, at most 64")),
+    WithJsonSchema({"type": "string", "pattern": TOOL_PATTERN}),
+]
 
 
 class Written(BaseModel):
@@ -41,7 +68,7 @@ class MessageSpec(Written):
 
 
 class ToolDef(Written):
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    name: ToolName
     description: str = ""
     parameters: dict[str, Any] = {}
     returns: dict[str, Any] | None = None
@@ -76,6 +103,18 @@ class JsonPathRule(Written):
     exists: bool = True
 
 
+class RubricSpec(Written):
+    """A rubric that stands in the file itself, as GitHub's `llm` evaluators write it.
+
+    `prompt` is a `simple` template over the sample's inputs and `completion`; the judge's whole reply must be
+    one of `choices`, which gives the score.
+    """
+
+    prompt: str
+    system: str = ""
+    choices: dict[str, float] = Field(min_length=1)
+
+
 class ScorerSpec(GateWords):
     """One scorer: exactly one kind, its options, its gate words."""
 
@@ -95,6 +134,7 @@ class ScorerSpec(GateWords):
     path: str | None = None
     ignore_case: bool = False
     trim: bool = True
+    rubric: RubricSpec | None = None
     range: tuple[float, float] | None = None
     model: str | None = None
     scale: tuple[float, float] | None = None
@@ -146,10 +186,10 @@ class PromptSpec(Written):
     """A native prompt file; GitHub files are translated into this by prompts/github.py."""
 
     promptops: Literal[1] = 1
-    id: str | None = Field(default=None, pattern=ID_PATTERN)
+    id: PromptId | None = None
     description: str = ""
     owners: list[str] = []
-    model: str = Field(pattern=r"^[A-Za-z0-9_.-]+/.+$")
+    model: ModelName
     parameters: dict[str, Any] = {}
     template: Literal["jinja2", "simple", "none"] = "jinja2"
     inputs: dict[str, Any] | None = None
@@ -167,8 +207,9 @@ class Prompt:
     """A prompt that has been read: its id, where it stands, what is written, and every partial's text.
 
     `path` is relative to the repository, with forward slashes. `partials` maps the name as written in the
-    include to its text. `body` is what the digest covers, as plain JSON values; `digest` is `sha256:` of its
-    RFC 8785 form. `rows` are the samples written into a GitHub file (`testData`).
+    include to its text, without the newline that ends its file. `body` is what the digest covers, as plain
+    JSON values; `digest` is `sha256:` of its RFC 8785 form. `rows` are the samples written into a GitHub file
+    (`testData`).
     """
 
     id: str
