@@ -1,9 +1,9 @@
 """What is committed about a release: Version, Release and Evidence, their canonical bytes and digests.
 
 A Version freezes a prompt: the source as written, and the body that the digest covers as plain values, so
-that it can be checked without the parser of its day. A Release says what is live in one environment; each
-names the hash of the one before it: a chain. Evidence is what the gate saw: numbers, ids, digests, no customer
-text; its name is its content. Files are compared as bytes, so there is exactly one way to write each record.
+that it can be checked without the parser of its day. A Release says what is live in one environment and names
+the hash of the one before it: a chain. Evidence is what the gate saw, in numbers, ids and digests, without
+customer text; its name is its content. Files are compared as bytes: there is one way to write each record.
 Nothing here reads a file or a clock, and nothing here decides what may go live.
 """
 
@@ -24,6 +24,7 @@ from promptops.prompts.model import ID_PATTERN
 from promptops.yamltext import write_yaml
 
 MAX_BYTES: Final = 8_000_000
+MAX_FALLBACKS: Final = 20
 _VERSION_NAME = re.compile(r"v[0-9]+")
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=200)]
@@ -61,12 +62,21 @@ class Previous(_Record):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Fallback(_Record):
+    """A version that was live, was not rolled back from, and can be live again; with its evidence of then."""
+
+    version: Positive
+    digest: Digest
+    evidence: Digest | None = None
+
+
 class Release(_Record):
     """The pointer of one prompt in one environment (`ENV.yaml`).
 
     `evidence` is the sha256 of the evidence's bytes, None where a person adopted or forced without any.
     `accepted` overruled an INCONCLUSIVE, `forced` a REGRESSION or a missing test. `by` is `Name <address>`,
-    `at` is UTC.
+    `at` is UTC. `fallbacks` are what a rollback goes back to, nearest first: a clone without history can roll
+    back too.
     """
 
     promptops: Literal[1] = 1
@@ -83,6 +93,7 @@ class Release(_Record):
     accepted: bool = False
     forced: bool = False
     previous: Previous | None = None
+    fallbacks: list[Fallback] = Field(default=[], max_length=MAX_FALLBACKS)
 
     @model_validator(mode="after")
     def _is_one_step(self) -> Self:
@@ -176,6 +187,77 @@ def body_digest(body: Mapping[str, Any]) -> str:
 def link(release: Release) -> Previous:
     """Return what the next record says about this one."""
     return Previous(sequence=release.sequence, sha256=hashlib.sha256(canonical(release)).hexdigest())
+
+
+def following(
+    previous: Release | None,
+    *,
+    version: Version,
+    environment: str,
+    kind: Kind,
+    evidence: str | None,
+    reason: str,
+    by: str,
+    at: str,
+    accepted: bool = False,
+    forced: bool = False,
+) -> Release:
+    """Return the record that follows another, None before the first; it is linked to it by its hash.
+
+    Raises:
+        InvalidInput: no legal step: another prompt or environment, or a version that is live already.
+    """
+    try:
+        release = Release(
+            id=version.id,
+            environment=environment,
+            sequence=previous.sequence + 1 if previous else 1,
+            version=version.version,
+            digest=version.digest,
+            kind=kind,
+            evidence=evidence,
+            reason=reason,
+            by=by,
+            at=at,
+            accepted=accepted,
+            forced=forced,
+            previous=link(previous) if previous else None,
+            fallbacks=fallbacks(previous, kind, version.version),
+        )
+    except ValidationError as error:
+        raise InvalidInput(f"cannot be released: {error.errors()[0]['msg']}") from error
+    if wrong := illegal_step(previous, release):
+        raise InvalidInput(f"cannot be released: {wrong}")
+    return release
+
+
+def fallbacks(previous: Release | None, kind: Kind, version: int) -> list[Fallback]:
+    """Return what can be rolled back to after a step: a promotion adds what was live, a rollback drops it."""
+    if previous is None:
+        return []
+    rest = [old for old in previous.fallbacks if old.version not in (version, previous.version)]
+    if kind == "rollback":
+        known = [old.version for old in previous.fallbacks]
+        return previous.fallbacks[known.index(version) + 1 :] if version in known else rest
+    was = Fallback(version=previous.version, digest=previous.digest, evidence=previous.evidence)
+    return [was, *rest][:MAX_FALLBACKS]
+
+
+def illegal_step(previous: Release | None, release: Release) -> str | None:
+    """Say why a record cannot follow another, None where it can."""
+    if previous is None:
+        return None if release.sequence == 1 else f"starts at sequence {release.sequence}, not at 1"
+    if (release.id, release.environment) != (previous.id, previous.environment):
+        return f"is of {release.id} in {release.environment}, not of {previous.id} in {previous.environment}"
+    if release.sequence != previous.sequence + 1:
+        return f"goes from sequence {previous.sequence} to {release.sequence}"
+    if release.previous != link(previous):
+        return f"sequence {release.sequence} does not name the hash of the record before it"
+    if release.version == previous.version:
+        return f"v{release.version} is live already"
+    if release.fallbacks != fallbacks(previous, release.kind, release.version):
+        return f"sequence {release.sequence} lists other fallbacks than the record before it leads to"
+    return None
 
 
 def parse_version(data: bytes, *, path: str) -> Version:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gitstore_help import copy_of
 
 PROMPT = 'model: openai/gpt-4o-mini\nmessages:\n  - {role: user, content: "Hello {{ name }}"}\n'
 Git = Callable[..., str]
@@ -19,16 +20,24 @@ def write(top: Path, path: str, text: str | bytes) -> Path:
     return target
 
 
+@pytest.fixture(scope="session")
+def kept_repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Repositories that are built once and copied for each test."""
+    return {"folder": tmp_path_factory.mktemp("kept")}
+
+
 @pytest.fixture
-def work(tmp_path: Path, git: Git) -> Path:
+def work(tmp_path: Path, git: Git, kept_repositories: dict[str, Path]) -> Path:
     """A repository with one prompt and one other file, committed on main."""
-    top = tmp_path / "work"
-    git("init", "-q", str(top), cwd=tmp_path)
-    write(top, "prompts/greet.prompt.yaml", PROMPT)
-    write(top, "app.py", "print(1)\n")
-    git("add", ".", cwd=top)
-    git("commit", "-q", "-m", "Start", cwd=top)
-    return top
+
+    def build(top: Path) -> None:
+        git("init", "-q", str(top), cwd=tmp_path)
+        write(top, "prompts/greet.prompt.yaml", PROMPT)
+        write(top, "app.py", "print(1)\n")
+        git("add", ".", cwd=top)
+        git("commit", "-q", "-m", "Start", cwd=top)
+
+    return copy_of(kept_repositories, "work", build, tmp_path / "work")
 
 
 @pytest.fixture

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+
+from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore.releases import read_releases, release_files
+from promptops.gitstore.repo import Repo
+from promptops.records import Evidence, SampleSet, Version, body_digest, canonical, following, sha256
+
+AT = "2026-01-05T10:00:00Z"
+
+
+def copy_of(kept: dict[str, Path], name: str, build: Callable[[Path], None], target: Path) -> Path:
+    """Build a repository once for all tests of a session, and give each its own copy."""
+    if name not in kept:
+        kept[name] = kept["folder"] / name
+        build(kept[name])
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(kept[name], target, symlinks=True)
+    # git compares times of the work tree with the index: the copies are new files
+    subprocess.run(["git", "update-index", "-q", "--refresh"], cwd=target, check=True)
+    return target
 
 
 def hook(top: Path, name: str, script: str) -> None:
@@ -15,3 +37,57 @@ def hook(top: Path, name: str, script: str) -> None:
 
 def lock(top: Path) -> None:
     (top / ".git/index.lock").write_text("")
+
+
+def frozen(number: int, prompt: str = "greet") -> Version:
+    """A version whose body is its number."""
+    body = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": f"Hello {number}"}]}
+    source = f"model: openai/gpt-4o-mini\nmessages:\n  - {{role: user, content: Hello {number}}}\n"
+    path = f"prompts/{prompt}.prompt.yaml"
+    digest = body_digest(body)
+    return Version(id=prompt, version=number, digest=digest, path=path, source=source, partials={}, body=body)
+
+
+def seen_by_the_gate(version: Version, verdict: str = "pass") -> Evidence:
+    return Evidence(
+        prompt=version.id,
+        baseline=None,
+        candidate=version.digest,
+        samples=SampleSet(digest=sha256(b"samples"), n=300),
+        policy=sha256(b"policy"),
+        verdict=verdict,
+        metrics=[{"name": "queue", "lower": -0.01}],
+        alpha=0.05,
+        tool_version="0.1.0",
+        model="gpt-4o-mini",
+        provider="openai",
+        run="r1",
+        at=AT,
+    )
+
+
+def release(
+    top: Path, version: Version, kind: str = "promote", *, environment: str = "production", **more
+) -> Committed:
+    """Promote or roll back, as the use case does: read what is live, build the next record, commit it."""
+    repo = Repo.open(top)
+    branch = more.pop("branch", None)
+    now = read_releases(repo, branch or "HEAD", prompt=version.id)
+    previous = now.live(version.id, environment)
+    evidence = seen_by_the_gate(version)
+    digest = sha256(canonical(evidence))
+    record = following(
+        previous,
+        version=version,
+        environment=environment,
+        kind=kind if previous else "first",
+        evidence=digest,
+        reason="",
+        by=repo.identity(),
+        at=AT,
+        **more,
+    )
+    new = version if version.version not in now.numbers(version.id) else None
+    files = release_files("prompts", record, version=new, evidence=evidence)
+    files = {path: content for path, content in files.items() if now.files.get(path) != content}
+    return commit_files(repo, files, f"{kind} {version.id} v{version.version}", branch=branch)

@@ -1,0 +1,233 @@
+"""The prompts of a work tree or of a commit, read the same way from either.
+
+A tree gives text by path from the top of the repository. Symbolic links are followed as far as they stay
+inside; a link or a path that leaves the repository is a problem, never read. A prompt that cannot be read is
+a problem of its own and leaves the others readable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final, Protocol
+
+from promptops.documents import decode
+from promptops.errors import InvalidFile, Problem, RepoError
+from promptops.gitstore.repo import Objects, Repo, TreeEntry
+from promptops.prompts.model import Prompt
+from promptops.prompts.parse import parse_prompt
+from promptops.prompts.paths import is_prompt_path, stem
+
+_MAX_LINKS: Final = 8
+
+
+class Tree(Protocol):
+    """Where texts come from."""
+
+    def paths(self, root: str) -> list[str]:
+        """Return the prompt files under a folder, sorted."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's content, None if there is no such file.
+
+        Raises:
+            InvalidFile: the path, or a symbolic link on it, leaves the repository.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """The files as they lie in the work tree, committed or not."""
+
+    repo: Repo
+
+    def paths(self, root: str) -> list[str]:
+        top = self.repo.work_tree
+        if top is None:
+            raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
+        found = []
+        for folder, folders, files in os.walk(top / root):
+            place = PurePosixPath(os.path.relpath(folder, top).replace(os.sep, "/"))
+            folders[:] = [name for name in folders if is_prompt_folder(str(place / name), root)]
+            found += [str(place / name) for name in files if is_prompt_path(name)]
+        return sorted(found)
+
+    def read(self, path: str) -> bytes | None:
+        top = self.repo.work_tree
+        if top is None:
+            raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
+        place = normal(path)
+        try:
+            real = (top / place).resolve()
+            if not real.is_relative_to(top.resolve()):
+                raise _leaves(path)
+            return real.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except (OSError, RuntimeError) as error:  # RuntimeError: a symbolic link to itself
+            raise InvalidFile([Problem(path, 0, 0, f"cannot be read: {error}")]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTree:
+    """The files of one commit: `entries` under the prompts root, `elsewhere` for a partial outside of it."""
+
+    entries: Mapping[str, TreeEntry]
+    objects: Objects
+    elsewhere: Callable[[str], TreeEntry | None] = lambda _: None
+
+    def paths(self, root: str) -> list[str]:
+        return sorted(path for path in self.entries if holds_prompt(path, root))
+
+    def read(self, path: str) -> bytes | None:
+        place = normal(path)
+        for _ in range(_MAX_LINKS):
+            entry = self.entries.get(place) or self.elsewhere(place)
+            if entry is None or entry.mode == "160000":
+                return None
+            content = self.objects.read(entry.oid)
+            if entry.is_file or content is None:
+                return content
+            place = normal(f"{PurePosixPath(place).parent}/{content.decode(errors='surrogateescape')}")
+        raise InvalidFile([Problem(path, 0, 0, "more symbolic links in a row than are followed")])
+
+
+@dataclass(frozen=True, slots=True)
+class TextTree:
+    """Texts that are at hand already: the source and the partials of a frozen version."""
+
+    texts: Mapping[str, str]
+
+    def paths(self, root: str) -> list[str]:
+        return sorted(path for path in self.texts if holds_prompt(path, root))
+
+    def read(self, path: str) -> bytes | None:
+        text = self.texts.get(normal(path))
+        return None if text is None else text.encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompts:
+    """The prompts of one tree, sorted by id, and what kept others from being read."""
+
+    prompts: tuple[Prompt, ...]
+    problems: tuple[Problem, ...] = ()
+    known: tuple[str, ...] = field(default=())
+
+    def get(self, name: str) -> Prompt | None:
+        return next((prompt for prompt in self.prompts if prompt.id == name), None)
+
+
+@contextmanager
+def open_tree(repo: Repo, commit: str | None, root: str) -> Iterator[Tree]:
+    """Open the work tree (`commit` None) or a commit for reading."""
+    if commit is None:
+        yield WorkTree(repo)
+        return
+    entries = repo.tree(commit, root)
+    with repo.objects() as objects:
+        objects.read_many(entry.oid for path, entry in entries.items() if holds_prompt(path, root))
+        yield CommitTree(entries, objects, lambda path: repo.tree_paths(commit, [path]).get(path))
+
+
+def prompts(repo: Repo, ref: str | None = None, *, root: str = "prompts") -> Prompts:
+    """Return all prompts of the work tree (None) or of a commit; one bad file does not hide the others.
+
+    Raises:
+        RepoError: no such commit, or no work tree.
+    """
+    commit = None if ref is None else repo.rev_parse(ref)
+    if ref is not None and commit is None:
+        raise RepoError(f"git knows no commit called {ref!r}")
+    with open_tree(repo, commit, root) as tree:
+        return read_all(tree, tree.paths(root), root=root)
+
+
+def read_all(tree: Tree, paths: Iterable[str], *, root: str) -> Prompts:
+    """Read these prompt files; two with the same id are both kept out, because neither is *the* one."""
+    found: dict[str, list[Prompt]] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            prompt = read_prompt(tree, path, root=root)
+            found.setdefault(prompt.id, []).append(prompt)
+        except InvalidFile as error:
+            problems += error.problems
+    for name, same in found.items():
+        if len(same) > 1:
+            others = " and ".join(prompt.path for prompt in same[1:])
+            problems.append(Problem(same[0].path, 0, 0, f"the id {name!r} is also that of {others}"))
+    single = tuple(same[0] for _, same in sorted(found.items()) if len(same) == 1)
+    return Prompts(prompts=single, problems=tuple(sorted(problems)), known=tuple(sorted(found)))
+
+
+def read_prompt(tree: Tree, path: str, *, root: str) -> Prompt:
+    """Read one prompt file and its partials.
+
+    Raises:
+        InvalidFile: all of its problems.
+    """
+    content = tree.read(path)
+    if content is None:
+        raise InvalidFile([Problem(path, 0, 0, "no such file")])
+
+    def partial(name: str) -> str | None:
+        found = tree.read(name)
+        return None if found is None else decode(found, path=name)
+
+    return parse_prompt(decode(content, path=path), path=path, read_partial=partial, root=root)
+
+
+def mentions(content: bytes, path: str, name: str) -> bool:
+    """Whether a prompt file can have this id: it is its stem, or stands somewhere in the text.
+
+    A cheap sieve before parsing; an id spelt with YAML escapes would slip through it, and nobody writes one.
+    """
+    return stem(path) == name or name.encode() in content
+
+
+def holds_prompt(path: str, root: str) -> bool:
+    """Whether a path is that of a prompt file under the root."""
+    inside = root in ("", ".") or path.startswith(f"{root}/")
+    return inside and is_prompt_path(path) and is_prompt_folder(str(PurePosixPath(path).parent), root)
+
+
+def is_prompt_folder(path: str, root: str) -> bool:
+    """Whether prompts are looked for in a folder: not in hidden ones, nor among the releases."""
+    if path in (root, "."):
+        return True
+    inner = path if root in ("", ".") else path.removeprefix(f"{root}/")
+    parts = PurePosixPath(inner).parts
+    return parts[0] != "releases" and not any(
+        part.startswith(".") or part == "node_modules" for part in parts
+    )
+
+
+def normal(path: str) -> str:
+    """Return a path without `.` and `..`.
+
+    Raises:
+        InvalidFile: it leaves the repository, or is absolute.
+    """
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and not parts:
+            raise _leaves(path)
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    if path.startswith("/") or "\0" in path or (parts and parts[0].lower() == ".git"):
+        raise _leaves(path)
+    return "/".join(parts)
+
+
+def _leaves(path: str) -> InvalidFile:
+    return InvalidFile(
+        [Problem(path, 0, 0, "leaves the repository, directly or by a symbolic link; not read")]
+    )
