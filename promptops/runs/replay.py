@@ -1,0 +1,266 @@
+"""Samples in, pairs out: each sample answered by the baseline and by the candidate, side by side.
+
+A pair that the journal holds is not asked again. A cached answer stands for a fresh one only where that is
+fair to both arms: an old baseline beside a fresh candidate would charge the model's drift to the prompt.
+Who answers, what the time is and what is printed is the caller's business; a call that failed is a Failure
+in its pair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from promptops.errors import IntegrityError, RunStopped
+from promptops.messages import Answer, Completion, Failure, Request
+from promptops.runs.cache import Cache, Kept
+from promptops.runs.cachekey import cache_key
+from promptops.runs.flow import run_all
+from promptops.runs.journal import Journal
+from promptops.runs.recorded import NO_BASELINE, recorded_answer
+from promptops.samples import Pair, Sample
+
+WEEK = 7 * 86400.0
+
+
+class Asks(Protocol):
+    """What promptops.runs.pacing.Paced does: an answer, or why there is none, as a value."""
+
+    async def answer(self, request: Request) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One of the two versions: how it asks, and whom; `kind` and `base_url` tell the cache where that is."""
+
+    render: Callable[[Sample], Request]
+    asks: Asks
+    kind: str
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """Who is compared; no baseline at a first release, `recorded` to take what production answered then."""
+
+    baseline: Arm | Literal["recorded"] | None
+    candidate: Arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is; pairs from the journal count in `done` only. `spent` is in US dollars."""
+
+    done: int = 0
+    total: int | None = None
+    calls: int = 0
+    failures: int = 0
+    cached: int = 0
+    imported: int = 0
+    spent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    arm: Arm
+    role: Literal["baseline", "candidate"]
+    request: Request
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    sample: Sample
+    pair: Pair
+    resumed: bool = False
+    imported: int = 0
+
+
+async def replay(
+    samples: Iterable[tuple[int, Sample]],
+    *,
+    ask: Arms,
+    finished: Callable[[Sample, Pair], None],
+    journal: Journal | None = None,
+    cache: Cache | None = None,
+    at_once: int = 32,
+    seed: int = 0,
+    cache_max_age: float = WEEK,
+    only_cached: bool = False,
+    occurrence: Callable[[Sample], int] | None = None,
+    total: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    now: Callable[[], float] = time.time,
+) -> Progress:
+    """Answer every sample and call `finished` with each pair, in finishing order; return the last progress.
+
+    `samples` gives (index, sample) and is read lazily, `at_once` ahead at most; to stop early, end it.
+    `seed` and the sample's id decide which arm is asked first. Both arms asking the same (an A/A test) draw
+    two answers; `occurrence` numbers samples that ask the same, from 0, so that each draws its own. A
+    cached answer is used when both arms have one and they were asked within `cache_max_age` seconds of each
+    other, or when it is not older than that. With `only_cached` nobody is asked.
+
+    Raises:
+        RunStopped: a provider refuses us or is down, the budget is reached, the disk is full, or, with
+            `only_cached`, an answer is missing. Everything finished is in the journal.
+        IntegrityError: the journal holds another sample under an index.
+    """
+    work = _Replay(
+        ask, journal, cache, seed, cache_max_age, only_cached, occurrence or (lambda sample: 0), now
+    )
+    progress = Progress(total=total)
+
+    def hand_over(done: _Done) -> None:
+        nonlocal progress
+        finished(done.sample, done.pair)
+        progress = _after(progress, done)
+        if on_progress is not None:
+            on_progress(progress)
+
+    await run_all(work.one, samples, hand_over, at_once=at_once)
+    return progress
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    ask: Arms
+    journal: Journal | None
+    cache: Cache | None
+    seed: int
+    cache_max_age: float
+    only_cached: bool
+    occurrence: Callable[[Sample], int]
+    now: Callable[[], float]
+
+    async def one(self, item: tuple[int, Sample]) -> _Done:
+        index, sample = item
+        if self.journal is not None and self.journal.complete(index):
+            return _Done(sample=sample, pair=_resumed(self.journal, index, sample), resumed=True)
+        questions = self._questions(sample)
+        kept = self._kept(questions, sample)
+        answers: dict[str, Answer] = {
+            role: replace(found.completion, cached=True) for role, found in kept.items()
+        }
+        missing = [question for question in questions if question.role not in kept]
+        if len(missing) == 2 and _second_first(self.seed, sample.sample_id):
+            missing.reverse()
+        if len(questions) == 1:
+            answers["baseline"] = NO_BASELINE if self.ask.baseline is None else recorded_answer(sample)
+        imported = sum(found.imported for found in kept.values())
+
+        def complete() -> _Done:
+            baseline, candidate = answers["baseline"], answers["candidate"]
+            pair = Pair(index=index, sample_id=sample.sample_id, baseline=baseline, candidate=candidate)
+            if self.journal is not None:
+                self.journal.append(pair)
+            return _Done(sample=sample, pair=pair, imported=imported)
+
+        return await self._ask(missing, answers, complete) if missing else complete()
+
+    def _questions(self, sample: Sample) -> list[_Question]:
+        questions = [self._question("candidate", self.ask.candidate, sample)]
+        if isinstance(self.ask.baseline, Arm):
+            questions.insert(0, self._question("baseline", self.ask.baseline, sample))
+        if self.cache is None:
+            return questions
+        draw = 2 * self.occurrence(sample)
+        keyed = [_keyed(question, draw=draw) for question in questions]
+        if len(keyed) == 2 and keyed[0].key == keyed[1].key:
+            keyed[1] = _keyed(keyed[1], draw=draw + 1)
+        return keyed
+
+    def _question(self, role: Literal["baseline", "candidate"], arm: Arm, sample: Sample) -> _Question:
+        return _Question(arm=arm, role=role, request=arm.render(sample))
+
+    def _kept(self, questions: Sequence[_Question], sample: Sample) -> dict[str, Kept]:
+        """Return the cached answers that may be used, by role."""
+        found: dict[str, Kept] = {}
+        for question in questions:
+            kept = None if self.cache is None else self.cache.get(question.key)
+            if kept is not None:
+                found[question.role] = kept
+            elif self.only_cached:
+                raise RunStopped(
+                    f"sample {sample.sample_id}: the {question.role}'s answer is not among the recorded ones;"
+                    " run without --cached to ask for it"
+                )
+        if self.only_cached:
+            return found
+        asked = [kept.asked_at for kept in found.values()]
+        if len(found) == len(questions) == 2 and max(asked) - min(asked) <= self.cache_max_age:
+            return found
+        now = self.now()
+        return {role: kept for role, kept in found.items() if abs(now - kept.asked_at) <= self.cache_max_age}
+
+    async def _ask(
+        self, questions: Sequence[_Question], answers: dict[str, Answer], complete: Callable[[], _Done]
+    ) -> _Done:
+        """Ask side by side, and call `complete` with the last answer before anything else can happen.
+
+        So a killed run finds again whatever was answered before it asked for more: half a pair in the cache
+        (even if the other arm ends the run), a whole one in the journal.
+        """
+        done: list[_Done] = []
+
+        async def one(question: _Question) -> tuple[_Question, Answer]:
+            return question, await question.arm.asks.answer(question.request)
+
+        def keep(answered: tuple[_Question, Answer]) -> None:
+            question, answer = answered
+            answers[question.role] = answer
+            last = len(answers) == 2
+            if self.cache is not None and isinstance(answer, Completion):
+                self.cache.put(question.key, answer, self.now())
+                if not last:
+                    self.cache.flush()
+            if last:
+                done.append(complete())
+
+        if len(questions) == 1:
+            keep(await one(questions[0]))
+        else:
+            await run_all(one, questions, keep, at_once=2)
+        return done[0]
+
+
+def _keyed(question: _Question, *, draw: int) -> _Question:
+    arm = question.arm
+    return replace(question, key=cache_key(question.request, kind=arm.kind, base_url=arm.base_url, draw=draw))
+
+
+def _resumed(journal: Journal, index: int, sample: Sample) -> Pair:
+    pair = journal.read(index)
+    if pair.sample_id != sample.sample_id:
+        raise IntegrityError(
+            f"sample {index} is {pair.sample_id} in the journal and {sample.sample_id} here: samples changed"
+        )
+    return pair
+
+
+def _second_first(seed: int, sample_id: str) -> bool:
+    """Toss a coin that falls the same way on every machine and at any concurrency."""
+    return bool(hashlib.sha256(f"{seed}:{sample_id}".encode("utf-8", "surrogatepass")).digest()[0] & 1)
+
+
+def _after(progress: Progress, done: _Done) -> Progress:
+    if done.resumed:
+        return replace(progress, done=progress.done + 1)
+    answers = (done.pair.baseline, done.pair.candidate)
+    asked = [answer for answer in answers if not _cached(answer) and answer.attempts]
+    costs = [answer.cost for answer in asked if isinstance(answer, Completion)]
+    return replace(
+        progress,
+        done=progress.done + 1,
+        calls=progress.calls + sum(answer.attempts for answer in asked),
+        failures=progress.failures + sum(isinstance(answer, Failure) for answer in asked),
+        cached=progress.cached + sum(map(_cached, answers)),
+        imported=progress.imported + done.imported,
+        spent=progress.spent + sum(cost for cost in costs if cost is not None),
+    )
+
+
+def _cached(answer: Answer) -> bool:
+    return isinstance(answer, Completion) and answer.cached
