@@ -2,7 +2,7 @@
 
 Guardrails are an intersection-union test: each at the full alpha, PASS needs all. Harm is one Holm family
 over all guardrails and targets, improvement one over the targets. Refuses to say PASS where nothing says
-what is right, where a metric scored zero everywhere, and where too many answers are missing. No I/O, no clock.
+what is right, where a metric scored zero everywhere, and where too many answers are missing.
 """
 
 from __future__ import annotations

@@ -48,8 +48,6 @@ def fair_coin_tail(heads: int, throws: int) -> float:
     """P(X > heads) for X ~ Bin(throws, 1/2)."""
     if heads >= throws:
         return 0.0
-    if heads < 0:
-        return 1.0
     from scipy.special import betainc
 
     return float(betainc(heads + 1, throws - heads, 0.5))

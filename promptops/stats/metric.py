@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from promptops.stats.columns import Floats, Pairs, check_values, column, read_pairs
-from promptops.stats.paired import ENOUGH, moments, sign_counts
+from promptops.stats.paired import ENOUGH, Side, moments, sign_counts
 from promptops.stats.planning import Need, cautious_sd, pairs_to_improve, pairs_to_pass
 from promptops.stats.results import Kind, MetricResult, Role, Status
-from promptops.stats.sides import Question, ask, both_sides
+from promptops.stats.sides import Question, ask, both_sides, is_exact
 from promptops.stats.verdict import settle
 
 
@@ -117,16 +117,18 @@ def unmeasured(question: Question) -> MetricResult:
 
 def _result(question: Question, pairs: Pairs) -> MetricResult:
     sides = both_sides(question, pairs)
-    m = moments(pairs.seen) if pairs.seen.size else None
+    mean = float(pairs.seen.mean()) if pairs.seen.size else None
     # Filling in ties may pull the pessimistic limit above the mean of what was seen; never show that.
-    low = min(sides.low.limit, m.mean) if sides.low and m else None
+    low = min(sides.low.limit, mean) if sides.low and mean is not None else None
     high = sides.high.limit if sides.high else None
     passable = low is not None and not _too_much_missing(pairs)
     p_margin = sides.low.p_margin if sides.low and question.gating else None
+    noninferior = passable and _noninferior(question, sides.low, mean)
+    noninferior_seen = _noninferior(question, sides.low_seen, mean)
     need = _need(question, pairs, passable)
     ups, downs = sign_counts(pairs.seen, question.reach or 1.0)
     binary = question.kind == "binary"
-    shown = _as_shown(question, low, high, m.mean if m else None)
+    shown = _as_shown(question, low, high, mean)
     return MetricResult(
         status=Status.OBSERVED,
         kind=question.kind,
@@ -141,7 +143,8 @@ def _result(question: Question, pairs: Pairs) -> MetricResult:
         se=_se(question, pairs.seen),
         confidence=1 - 2 * question.alpha,
         margin=question.margin,
-        noninferior=_noninferior(question, low, p_margin) and passable,
+        noninferior=noninferior,
+        noninferior_seen=noninferior_seen,
         passable=passable,
         fixed=ups if binary else None,
         broken=downs if binary else None,
@@ -150,23 +153,24 @@ def _result(question: Question, pairs: Pairs) -> MetricResult:
         ties=None if binary else pairs.seen.size - ups - downs,
         losses=None if binary else downs,
         p_noninferior=p_margin,
-        p_exact=sides.p_exact,
+        p_exact=p_margin if is_exact(question, pairs.n) else None,
         p_harm=sides.high.p_zero if sides.high else None,
         p_superior=sides.low.p_zero if sides.low else None,
         n_required=need.n,
         n_additional=None if need.n is None else max(0, need.n - pairs.n),
         dropped_baseline_missing=pairs.baseline_missing,
         candidate_unscored=pairs.candidate_missing,
-        reason=_reason(pairs, passable, need),
+        reason=_reason(pairs, missing=not passable or (noninferior_seen and not noninferior), need=need),
         warnings=_warnings(question, pairs),
         notes=need.notes,
     )
 
 
-def _noninferior(question: Question, low: float | None, p_margin: float | None) -> bool:
-    if low is None or p_margin is None:
+def _noninferior(question: Question, side: Side | None, mean: float | None) -> bool:
+    """Whether this side shows the metric within its margin; never where the estimate lies beyond it."""
+    if side is None or mean is None or not question.gating:
         return False
-    return low > -question.oriented_margin and p_margin <= question.alpha
+    return min(side.limit, mean) > -question.oriented_margin and side.p_margin <= question.alpha
 
 
 def _as_shown(
@@ -201,8 +205,8 @@ def _warnings(question: Question, pairs: Pairs) -> tuple[str, ...]:
     return tuple(name for name, holds in found.items() if holds)
 
 
-def _reason(pairs: Pairs, passable: bool, need: Need) -> str:
-    if not passable:
+def _reason(pairs: Pairs, *, missing: bool, need: Need) -> str:
+    if missing:
         return "missing"
     return "too_few_pairs" if pairs.n < need.least else "not_shown"
 

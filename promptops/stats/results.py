@@ -79,6 +79,8 @@ class MetricResult:
     and the favourable limit come from the `n_complete` pairs with both values; the unfavourable limit,
     `p_noninferior` and `p_superior` come from all `n` pairs with every missing value counted against the
     candidate. So the interval is never narrower than the claim it carries, and PASS never contradicts it.
+    `noninferior` is the claim for a PASS; `noninferior_seen`, from complete pairs alone, rules out a
+    REGRESSION that only missing answers would have made.
     """
 
     status: Status
@@ -95,6 +97,7 @@ class MetricResult:
     confidence: float
     margin: float
     noninferior: bool = False
+    noninferior_seen: bool = False
     passable: bool = True
     fixed: int | None = None
     broken: int | None = None

@@ -68,7 +68,7 @@ def _missing(name: str, result: MetricResult) -> str:
         f"{result.dropped_baseline_missing} of {result.n} values of the baseline and "
         f"{result.candidate_unscored} of the candidate are missing"
     )
-    return f"{name}: {lost}, too many or too unevenly to pass"
+    return f"{name}: {lost}, too many to pass"
 
 
 def _more(result: MetricResult) -> str:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from promptops.stats.binary import mcnemar_test, paired_proportion_noninferiority, tango_limits
-from promptops.stats.columns import Pairs, scale_of
+from promptops.stats.columns import Floats, Pairs, scale_of
 from promptops.stats.paired import Side, lower_side, sign_counts, upper_side
 from promptops.stats.ratios import ratio_side
 from promptops.stats.results import BadNumbers, Kind, Role, check_alpha
@@ -81,11 +81,14 @@ def ask(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Both sides of the comparison; one is None when the data cannot give it."""
+    """Both sides of the comparison; one is None when the data cannot give it.
+
+    `low` counts missing values against the candidate, `low_seen` leaves their pairs out, as `high` does.
+    """
 
     low: Side | None
+    low_seen: Side | None
     high: Side | None
-    p_exact: float | None = None
 
     @property
     def method(self) -> str:
@@ -107,38 +110,50 @@ def _margin(margin: float | None, scale: tuple[float, float] | None) -> float:
 
 def both_sides(question: Question, pairs: Pairs) -> Sides:
     if pairs.seen.size == 0:
-        return Sides(low=None, high=None)
-    if question.kind == "binary":
-        return _binary_sides(question, pairs)
+        return Sides(low=None, low_seen=None, high=None)
+    low_seen = _low(question, pairs.seen)
+    low = low_seen if pairs.touched == 0 else _low(question, pairs.against) if pairs.against_known else None
+    return Sides(low=low, low_seen=low_seen, high=_high(question, pairs.seen))
+
+
+def _low(question: Question, values: Floats) -> Side:
     margin, alpha = question.oriented_margin, question.alpha
+    if question.kind == "binary":
+        return _binary_low(question, *sign_counts(values, 1.0), values.size)
     if question.reach is None:
-        low = ratio_side(pairs.against, margin=margin, alpha=alpha) if pairs.against_known else None
-        return Sides(low=low, high=_mirrored(ratio_side(-pairs.seen, margin=margin, alpha=alpha)))
-    return Sides(
-        low=lower_side(pairs.against, margin=margin, alpha=alpha, value_range=question.reach),
-        high=upper_side(pairs.seen, margin=margin, alpha=alpha, value_range=question.reach),
-    )
+        return ratio_side(values, margin=margin, alpha=alpha)
+    return lower_side(values, margin=margin, alpha=alpha, value_range=question.reach)
 
 
-def _binary_sides(question: Question, pairs: Pairs) -> Sides:
-    fixed, broken = sign_counts(pairs.against, 1.0)
-    seen_fixed, seen_broken = sign_counts(pairs.seen, 1.0)
-    p_margin, exact = 1.0, pairs.n <= EXACT_UP_TO
+def _high(question: Question, values: Floats) -> Side:
+    margin, alpha = question.oriented_margin, question.alpha
+    if question.kind == "binary":
+        return _binary_high(question, *sign_counts(values, 1.0), values.size)
+    if question.reach is None:
+        side = ratio_side(-values, margin=margin, alpha=alpha)
+        return Side(limit=-side.limit, p_margin=side.p_margin, p_zero=side.p_zero, method=side.method)
+    return upper_side(values, margin=margin, alpha=alpha, value_range=question.reach)
+
+
+def is_exact(question: Question, n: int) -> bool:
+    """Whether non-inferiority of `n` pairs is tested exactly."""
+    return question.kind == "binary" and question.gating and n <= EXACT_UP_TO
+
+
+def _binary_low(question: Question, fixed: int, broken: int, n: int) -> Side:
+    exact = is_exact(question, n)
+    p_margin = 1.0
     if question.gating:
         p_margin = paired_proportion_noninferiority(
-            fixed, broken, pairs.n, margin=question.margin, method="exact" if exact else "score"
+            fixed, broken, n, margin=question.margin, method="exact" if exact else "score"
         ).pvalue
-    lower, _ = tango_limits(fixed, broken, pairs.n, alpha=question.alpha)
-    _, upper = tango_limits(seen_fixed, seen_broken, pairs.seen.size, alpha=question.alpha)
+    limit, _ = tango_limits(fixed, broken, n, alpha=question.alpha)
     better = mcnemar_test(fixed, broken, alternative="greater").pvalue
-    worse = mcnemar_test(seen_fixed, seen_broken, alternative="less").pvalue
-    method = "exact-unconditional" if exact and question.gating else "tango"
-    return Sides(
-        low=Side(limit=lower, p_margin=p_margin, p_zero=better, method=method),
-        high=Side(limit=upper, p_margin=1.0, p_zero=worse, method=method),
-        p_exact=p_margin if exact and question.gating else None,
-    )
+    method = "exact-unconditional" if exact else "tango"
+    return Side(limit=limit, p_margin=p_margin, p_zero=better, method=method)
 
 
-def _mirrored(side: Side) -> Side:
-    return Side(limit=-side.limit, p_margin=side.p_margin, p_zero=side.p_zero, method=side.method)
+def _binary_high(question: Question, fixed: int, broken: int, n: int) -> Side:
+    _, limit = tango_limits(fixed, broken, n, alpha=question.alpha)
+    worse = mcnemar_test(fixed, broken, alternative="less").pvalue
+    return Side(limit=limit, p_margin=1.0, p_zero=worse, method="tango")

@@ -75,7 +75,9 @@ def statuses_of(
     result: MetricResult, *, role: Role, p_harm: float | None, p_superior: float | None, alpha: float
 ) -> tuple[Status | None, Status | None]:
     """The metric's status as a guardrail and as a target, None for a role it does not have."""
-    guardrail = _guardrail(result.noninferior, p_harm, alpha) if role in ("guardrail", "both") else None
+    # Within its margin but for missing answers: those are never charged to the prompt.
+    harm = None if result.noninferior_seen else p_harm
+    guardrail = _guardrail(result.noninferior, harm, alpha) if role in ("guardrail", "both") else None
     claim = p_superior if result.passable else None
     target = target_status(claim, p_harm, alpha=alpha) if role in ("target", "both") else None
     return guardrail, target
