@@ -120,7 +120,8 @@ class Releases:
         path = version_path(self.root, prompt, number)
         if path not in self.files:
             known = [f"v{one}" for one in self.numbers(prompt)]
-            raise NotFound(f"version of {prompt}", f"v{number}", known)
+            hint = f"there is {', '.join(known[-8:])}" if known else "it was never released"
+            raise NotFound(f"version of {prompt}", f"v{number}", hint=hint)
         version = parse_version(self.files[path], path=path)
         if (version.id, version.version) != (prompt, number):
             raise IntegrityError(f"{path}: is v{version.version} of {version.id}; restore it from git")
@@ -159,6 +160,17 @@ class Releases:
         path = evidence_path(self.root, prompt, digest)
         content = self.files.get(path)
         return None if content is None else parse_evidence(content, path=path, digest=digest)
+
+    def evidence_of(self, prompt: str, digest: str) -> list[tuple[str, Evidence]]:
+        """Return all evidence about a version, by its hash, in no order.
+
+        Raises:
+            InvalidFile: one cannot be read.
+        """
+        start = f"{folder(self.root)}/{prompt}/evidence/"
+        contents = {path: data for path, data in self.files.items() if path.startswith(start)}
+        read = [(sha256(data), parse_evidence(data, path=path)) for path, data in contents.items()]
+        return [(name, evidence) for name, evidence in read if evidence.candidate == digest]
 
     def _matches(self, prompt: str, pattern: re.Pattern[str]) -> list[re.Match[str]]:
         start = f"{folder(self.root)}/{prompt}/"

@@ -8,6 +8,7 @@ a problem of its own and leaves the others readable.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from promptops.prompts.parse import parse_prompt
 from promptops.prompts.paths import is_prompt_path, stem
 
 _MAX_LINKS: Final = 8
+_ID: Final = re.compile(rb"^id:[ \t]*[\"']?([a-z0-9][a-z0-9-]*)", re.MULTILINE)
 
 
 class Tree(Protocol):
@@ -93,7 +95,8 @@ class CommitTree:
             content = self.objects.read(entry.oid)
             if entry.is_file or content is None:
                 return content
-            place = normal(f"{PurePosixPath(place).parent}/{content.decode(errors='surrogateescape')}")
+            target = content.decode(errors="surrogateescape")
+            place = normal(target if target.startswith("/") else f"{PurePosixPath(place).parent}/{target}")
         raise InvalidFile([Problem(path, 0, 0, "more symbolic links in a row than are followed")])
 
 
@@ -183,12 +186,29 @@ def read_prompt(tree: Tree, path: str, *, root: str) -> Prompt:
     return parse_prompt(decode(content, path=path), path=path, read_partial=partial, root=root)
 
 
+def glance(tree: Tree, root: str) -> dict[str, bytes]:
+    """Return the prompt files under the root with their bytes; one that cannot be read is empty here."""
+    contents = {}
+    for path in tree.paths(root):
+        try:
+            contents[path] = tree.read(path) or b""
+        except InvalidFile:  # said by whoever parses it
+            contents[path] = b""
+    return contents
+
+
 def mentions(content: bytes, path: str, name: str) -> bool:
     """Whether a prompt file can have this id: it is its stem, or stands somewhere in the text.
 
     A cheap sieve before parsing; an id spelt with YAML escapes would slip through it, and nobody writes one.
     """
     return stem(path) == name or name.encode() in content
+
+
+def guess_id(content: bytes, path: str) -> str:
+    """Return the id of a file by a glance, whether or not it can be parsed."""
+    match = _ID.search(content)
+    return match[1].decode() if match else stem(path)
 
 
 def holds_prompt(path: str, root: str) -> bool:

@@ -6,18 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gitstore_help import copy_of
+from gitstore_help import copy_of, write
 
 PROMPT = 'model: openai/gpt-4o-mini\nmessages:\n  - {role: user, content: "Hello {{ name }}"}\n'
 Git = Callable[..., str]
-
-
-def write(top: Path, path: str, text: str | bytes) -> Path:
-    """Write one file below a folder, with LF, and return its path."""
-    target = top / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return target
 
 
 @pytest.fixture(scope="session")

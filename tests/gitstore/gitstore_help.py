@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore.references import find_prompt
 from promptops.gitstore.releases import read_releases, release_files
 from promptops.gitstore.repo import Repo
 from promptops.records import Evidence, SampleSet, Version, body_digest, canonical, following, sha256
@@ -91,3 +92,25 @@ def release(
     files = release_files("prompts", record, version=new, evidence=evidence)
     files = {path: content for path, content in files.items() if now.files.get(path) != content}
     return commit_files(repo, files, f"{kind} {version.id} v{version.version}", branch=branch)
+
+
+def write(top: Path, path: str, text: str | bytes) -> Path:
+    """Write one file below a folder, with LF, and return its path."""
+    target = top / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return target
+
+
+def freeze(top: Path, number: int, prompt: str = "greet") -> Version:
+    """Freeze what the work tree holds, as promote does."""
+    found = find_prompt(Repo.open(top), prompt, None)
+    return Version(
+        id=prompt,
+        version=number,
+        digest=found.digest,
+        path=found.path,
+        source=found.source,
+        partials=dict(found.partials),
+        body=dict(found.body),
+    )

@@ -72,7 +72,7 @@ def test_versions_are_found_by_number_and_by_digest(released):
     assert now.number_of("greet", frozen(9).digest) is None
     assert next_version("greet", now) == 4
     assert now.live_version(now.live("greet", "production")) == frozen(2)
-    with pytest.raises(NotFound, match="did you mean v3"):
+    with pytest.raises(NotFound, match="there is v1, v2, v3"):
         now.version("greet", 33)
 
 
