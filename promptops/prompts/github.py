@@ -94,7 +94,7 @@ class _File(Written):
 
 
 def is_github(document: Document) -> bool:
-    """Whether a file is one of GitHub's, by its keys; `name` decides where nothing native stands beside it."""
+    """Whether a file is one of GitHub's, by its keys; `name` decides where nothing native is beside it."""
     keys = document.data.keys() if isinstance(document.data, dict) else set()
     return any(mark in keys for mark in MARKS) or ("name" in keys and not keys & _NATIVE)
 

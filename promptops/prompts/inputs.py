@@ -20,10 +20,14 @@ def used_inputs(prompt: Prompt) -> Variables:
     Raises:
         TemplateFault: a template is wrong.
     """
-    found = [
-        used_variables(prompt.spec.template, message.content, prompt.partials)
-        for message in prompt.spec.messages
-    ]
+    texts = tuple(message.content for message in prompt.spec.messages)
+    return _used(prompt.spec.template, texts, tuple(sorted(prompt.partials.items())))
+
+
+@lru_cache(maxsize=64)
+def _used(kind: str, texts: tuple[str, ...], partials: tuple[tuple[str, str], ...]) -> Variables:
+    """Read the templates once, not once for every sample."""
+    found = [used_variables(kind, text, dict(partials)) for text in texts]
     names = {name for one in found for name in one.names}
     required = {name for one in found for name in one.required}
     return Variables(names=tuple(sorted(names)), optional=frozenset(names - required))
@@ -74,7 +78,11 @@ def _misfits(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:
     ):
         return []  # most prompts; jsonschema takes 80 ms to import
     found = []
-    for error in list(_validator(_Held(schema)).iter_errors(dict(inputs)))[: _MAX_SHOWN + 1]:
+    try:
+        errors = list(_validator(_Held(schema)).iter_errors(dict(inputs)))
+    except RecursionError:
+        return ["inputs: the schema refers to itself without end"]
+    for error in errors:
         if error.validator == "required" and not error.absolute_path:
             continue
         place = ".".join(str(part) for part in error.absolute_path)
@@ -96,8 +104,9 @@ def _asks_only_for_text(schema: Mapping[str, Any]) -> bool:
 def _said(error: Any) -> str:
     """One sentence about a misfit, without the value where that is long."""
     if error.validator == "type":
-        kinds = error.validator_value
-        return f"expected {' or '.join(kinds) if isinstance(kinds, list) else kinds}, got {_kind(error.instance)}"
+        wanted = error.validator_value
+        kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        return f"expected {kinds}, got {_kind(error.instance)}"
     if error.validator in ("maxLength", "minLength"):
         word = "at most" if error.validator == "maxLength" else "at least"
         return f"expected {word} {error.validator_value:,} characters, got {len(error.instance):,}"

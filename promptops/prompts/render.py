@@ -31,7 +31,7 @@ def render(prompt: Prompt, inputs: Mapping[str, Any]) -> Request:
     """Return the request for these inputs.
 
     Raises:
-        InvalidInput: all inputs that are missing or do not fit; or a template that cannot be rendered with them.
+        InvalidInput: all inputs that are missing or do not fit, or a template that does not render with them.
     """
     check_inputs(prompt, inputs)
     return _request(prompt.spec, tuple(_messages(prompt, inputs)))
@@ -40,8 +40,8 @@ def render(prompt: Prompt, inputs: Mapping[str, Any]) -> Request:
 def render_sample(prompt: Prompt, sample: Sample) -> Request:
     """Return the request that asks a sample's question again with this prompt.
 
-    A sample with `inputs` is rendered. One with only `messages` keeps its conversation up to the last answer of
-    the assistant, behind this prompt's system messages instead of its own.
+    A sample with `inputs` is rendered. One with only `messages` keeps its conversation up to the last answer
+    of the assistant, behind this prompt's system messages instead of its own.
 
     Raises:
         InvalidInput: the sample's inputs do not fit, or its messages hold no question.

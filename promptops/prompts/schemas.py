@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import unquote
 
 from promptops.documents import Document
 from promptops.errors import Problem
@@ -32,6 +33,9 @@ def schema_faults(schema: Mapping[str, Any]) -> Iterator[tuple[Loc, str]]:
     for error in list(_meta().iter_errors(dict(schema)))[:_MAX_SHOWN]:
         yield tuple(error.absolute_path), f"not a JSON Schema: {shorten(error.message, 120)}"
     yield from _inner_faults(schema, ())
+    for place, reference in _references(schema, ()):
+        if not _resolves(reference, schema):
+            yield place, f"{shorten(reference)} points at nothing in this schema"
 
 
 def _may_be_wrong(schema: Mapping[str, Any]) -> bool:
@@ -94,6 +98,29 @@ def _inner_faults(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
                 yield from _pattern_fault(pattern, (*loc, key, pattern))
         if key not in ("const", "default", "enum", "examples"):
             yield from _inner_faults(item, (*loc, key))
+
+
+def _references(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    entries = (
+        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    )
+    for key, item in entries:
+        if key == "$ref" and isinstance(item, str) and item.startswith("#/"):
+            yield (*loc, key), item
+        yield from _references(item, (*loc, key))
+
+
+def _resolves(reference: str, schema: Mapping[str, Any]) -> bool:
+    at: Any = schema
+    for part in reference[2:].split("/"):
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(at, list) and name.isdigit() and int(name) < len(at):
+            at = at[int(name)]
+        elif isinstance(at, Mapping) and name in at:
+            at = at[name]
+        else:
+            return False
+    return True
 
 
 def _pattern_fault(pattern: str, loc: Loc) -> Iterator[tuple[Loc, str]]:
