@@ -41,10 +41,10 @@ _ONLY_THIS_REQUEST = frozenset({400, 413, 422})
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
 
 
-def open_client(*, at_once: int) -> httpx.AsyncClient:
-    """Return a client for `at_once` calls at a time; proxy variables are honoured, the caller closes it."""
+def open_client(*, at_once: int, proxies: bool = True) -> httpx.AsyncClient:
+    """Return a client for `at_once` calls at a time, closed by its caller; `proxies` as variables say."""
     limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-    return HttpxAiohttpClient(limits=limits, timeout=None, follow_redirects=False)
+    return HttpxAiohttpClient(limits=limits, timeout=None, follow_redirects=False, trust_env=proxies)
 
 
 def check_base_url(base_url: str) -> str:
@@ -140,15 +140,17 @@ async def read_body(response: httpx.Response, *, max_bytes: int = MAX_BODY) -> b
 
 
 def parse_json(body: bytes, *, content_type: str = "", secrets: Iterable[str] = ()) -> Any:
-    """Return the value of a JSON body.
+    """Return the value of a JSON body, without the keys in it: one that is quoted is not to reach a journal.
 
     Raises:
         Malformed: it is HTML, cut, or anything else than JSON.
     """
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"[key]")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        start = one_line(body[:400].decode("utf-8", "replace"), secrets=secrets, limit=120)
+        start = one_line(body[:400].decode("utf-8", "replace"), limit=120)
         kind = f" ({one_line(content_type, limit=60)})" if content_type else ""
         raise Malformed(f"the answer is not JSON{kind}: {start or 'an empty body'}") from error
 

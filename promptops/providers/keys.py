@@ -15,7 +15,7 @@ _KEY_SHAPED = re.compile(r"\b(?:sk|pk|rk|gsk|xai|AIza)[-_]?[A-Za-z0-9*_-]{12,}")
 _UNPRINTABLE = re.compile(r"(?:[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\s)+")
 _HIDDEN = "[key]"
 # Shorter ones are words; hiding them would garble the message and hide nothing.
-_SHORTEST_SECRET = 6
+SHORTEST_SECRET = 6
 
 
 def read_key(name: str, environ: Mapping[str, str]) -> str:
@@ -41,7 +41,7 @@ def one_line(text: str, *, secrets: Iterable[str] = (), limit: int = 300) -> str
     Keys go before the cut, so that none is left in part.
     """
     for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
+        if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, _HIDDEN)
     text = _KEY_SHAPED.sub(_HIDDEN, text)
     text = _UNPRINTABLE.sub(" ", text).encode("utf-8", "replace").decode().strip()

@@ -7,6 +7,7 @@ what measures the time to the first token. An answer without its end (no finish 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -28,8 +29,10 @@ from promptops.providers.answers import (
     to_json,
     usage_from,
 )
+from promptops.providers.keys import SHORTEST_SECRET
 from promptops.providers.sse import Event, events
 
+_KEY_HEADER = re.compile("auth|key|token|secret|cookie", re.IGNORECASE)
 # Seconds; a server may keep a stream open for ever after its last event.
 _LAST_WORDS = 0.05
 
@@ -53,7 +56,7 @@ class OpenAI:
         self._url = _chat_url(self.base_url)
         self._client, self._stream, self._max_bytes = client, stream, max_bytes
         self._clock, self._now = clock, now
-        self._secrets = (api_key or "", *(headers or {}).values())
+        self._secrets = _secrets(api_key, headers or {})
         self._headers = {"content-type": "application/json", **(headers or {})}
         if api_key:
             self._headers["authorization"] = f"Bearer {api_key}"
@@ -200,6 +203,12 @@ async def _read_to_the_end(chunks: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(_LAST_WORDS):
             async for _ in chunks:
                 pass
+
+
+def _secrets(api_key: str | None, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what must never be shown: the key, and headers that carry one under another name."""
+    named = [value for name, value in headers.items() if _KEY_HEADER.search(name)]
+    return tuple(secret for secret in (api_key or "", *named) if len(secret) >= SHORTEST_SECRET)
 
 
 def _chat_url(base_url: str) -> str:

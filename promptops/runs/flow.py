@@ -40,14 +40,14 @@ async def run_all(
     stopped: list[BaseException] = []
 
     async def worker() -> None:
-        for item in source:
-            try:
+        try:
+            for item in source:
                 finished(await work(item))
-            except BaseException as error:
-                stopped.append(error)
-                raise
-            if stopped:
-                return
+                if stopped:
+                    return
+        except BaseException as error:
+            stopped.append(error)
+            raise
 
     workers = [asyncio.create_task(worker()) for _ in range(at_once)]
     try:
@@ -57,13 +57,11 @@ async def run_all(
     finally:
         for task in workers:
             task.cancel()
-        outcomes = await asyncio.gather(*workers, return_exceptions=True)
-    _raise_first(stopped, outcomes)
-
-
-def _raise_first(stopped: list[BaseException], outcomes: list[BaseException | None]) -> None:
-    """A bug comes before a stop, for its traceback. What `items` raised is known by its worker only."""
-    errors = [error for error in stopped if not isinstance(error, asyncio.CancelledError)]
-    errors += [error for error in outcomes if error is not None and error not in errors]
-    for error in sorted(errors, key=lambda error: isinstance(error, RunStopped | asyncio.CancelledError)):
+        await asyncio.gather(*workers, return_exceptions=True)
+    # A bug comes before a stop, for its traceback; what was cancelled because of them comes last.
+    for error in sorted(stopped, key=_weight):
         raise error
+
+
+def _weight(error: BaseException) -> int:
+    return 2 if isinstance(error, asyncio.CancelledError) else int(isinstance(error, RunStopped))

@@ -184,8 +184,8 @@ class _Replay:
                 found[question.role] = kept
             elif self.only_cached:
                 raise RunStopped(
-                    f"sample {sample.sample_id}: the {question.role}'s answer is not among the recorded ones;"
-                    " run without --cached to ask for it"
+                    f"sample {sample.sample_id}: the {question.role}'s answer is not among the recorded ones,"
+                    " and nobody may be asked; what was finished is kept"
                 )
         if self.only_cached:
             return found

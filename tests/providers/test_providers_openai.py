@@ -203,6 +203,17 @@ def test_the_server_says_when_to_come_back(serve, reply, header, seconds) -> Non
     assert caught.value.retry_after == seconds
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_key_that_is_quoted_reaches_neither_an_answer_nor_an_error(serve, reply, chat, sse, stream) -> None:
+    text = f"{'x' * 190} {KEY} and {KEY}"
+    good = sse(delta("stop", content=text), DONE) if stream else reply(chat(text))
+    assert ask(serve(good), stream=stream)[0].text == f"{'x' * 190} [key] and [key]"
+    for wrong in ({"error": text}, {"choices": 5, "text": text}, {"choices": text}, [text], text):
+        body = json.dumps(wrong).encode()
+        error = failure(serve(sse(f"data: {body.decode()}\n\n") if stream else reply(body)), stream=stream)
+        assert KEY[:8] not in str(error)
+
+
 @pytest.mark.parametrize(
     "body",
     [
