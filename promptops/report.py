@@ -1,7 +1,7 @@
 """What a test says: one verdict with everything that it rests on (`promptops.report/1`).
 
-A value, not a text: `reports/` turns it into a terminal's table, Markdown or JSON. Numbers are plain floats or
-None, never NaN; texts of samples and answers are cut, and are hostile until the place that shows them escapes them.
+A value, not a text: `reports/` turns it into a terminal's table, Markdown or JSON. Numbers are plain floats
+or None, never NaN; texts of samples and answers are cut, and stay hostile until they are escaped where shown.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Report(_Part):
             return 0
         if self.unfinished:
             return 7
-        return {"review": 4, "block": 3, "allow": 0}[self.inconclusive]
+        return 0 if self.inconclusive == "allow" else 4
 
     @property
     def unfinished(self) -> bool:

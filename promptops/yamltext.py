@@ -1,8 +1,8 @@
 """JSON values → YAML in one fixed form, for files that are written once and compared by their bytes.
 
 Block style, two spaces, LF, no aliases, no folding; text of several lines as a literal block where that is
-exact, else in double quotes on one line. Read by YAML 1.1 and 1.2 alike: what either would take for a number, a
-date or a boolean is quoted. A library's dumper may change its taste with a release; these bytes must not.
+exact, else in double quotes on one line. Read by YAML 1.1 and 1.2 alike: what either would take for a number,
+a date or a boolean is quoted. A library's dumper may change its taste; the bytes of a release must not.
 Refuses what JSON does not have: NaN, dates, keys that are not text; and NUL, which git and terminals cut at.
 """
 

@@ -54,8 +54,9 @@ def options(
         enter(folder)
 
 
-for room in (samples.setup, prompts.writing, runs.commands, prompts.reading, releases.commands):
-    room(app)
+# The order of `--help`: start, the inner loop, releases.
+for room in (samples, runs, prompts, releases):
+    room.commands(app)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Hostile text made safe for the place it is shown in; each place has one function, and nothing is shown without it."""
+"""Hostile text made safe for the place it is shown in: one function a place, and nothing is shown without it."""
 
 from __future__ import annotations
 

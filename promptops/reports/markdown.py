@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from promptops.report import Change, Report
 from promptops.reports.escape import markdown as literal
-from promptops.reports.view import View, view
+from promptops.reports.view import Row, View, view
 
 SIGNS = {"PASS": "✅", "REGRESSION": "❌", "INCONCLUSIVE": "❔"}
 
@@ -22,13 +22,9 @@ def _section(report: Report, shown: View) -> str:
         "",
         f"**{literal(shown.sentence)}** ({literal(shown.title)}, {', '.join(shown.facts)})",
         "",
-        f"| {' | '.join(literal(name) for name in shown.columns)} | verdict | |",
+        f"| {' | '.join(map(literal, shown.columns))} | verdict | |",
         f"| --- |{' ---: |' * (len(shown.columns) - 1)} --- | --- |",
-        *(
-            f"| {' | '.join(literal(cell) for cell in (row.name, row.baseline, row.candidate, row.change, row.interval, row.allowed))}"
-            f" | {literal(row.status)} | {literal(row.detail)} |"
-            for row in shown.rows
-        ),
+        *map(_metric, shown.rows),
         "",
         *(f"- {literal(reason)}" for reason in (*shown.more_reasons, *shown.warnings)),
     ]
@@ -39,6 +35,20 @@ def _section(report: Report, shown: View) -> str:
         lines += ["", "</details>"]
     lines += ["", f"Next: `{shown.next_step}`", ""]
     return "\n".join(lines)
+
+
+def _metric(row: Row) -> str:
+    cells = (
+        row.name,
+        row.baseline,
+        row.candidate,
+        row.change,
+        row.interval,
+        row.allowed,
+        row.status,
+        row.detail,
+    )
+    return f"| {' | '.join(map(literal, cells))} |"
 
 
 def _broken(change: Change) -> str:

@@ -20,7 +20,7 @@ COLOURS = {
 }
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console, *, next_step: bool = True) -> None:
     """Print the whole answer of one test; the console is wide (cli/output.py), so that no figure is cut."""
     shown = view(report)
     _print(console, "", _title(report, shown))
@@ -34,7 +34,8 @@ def print_report(report: Report, console: Console) -> None:
         _print(console, "  ", _broken(change, "Broken: " if number == 0 else "        "))
     if shown.more_worst:
         _print(console, "  ", Text(f"        and {shown.more_worst} more", style="dim"))
-    _print(console, "  ", Text.assemble(("Next:   ", "bold"), shown.next_step))
+    if next_step:
+        _print(console, "  ", Text.assemble(("Next:   ", "bold"), shown.next_step))
 
 
 def _print(console: Console, indent: str, text: Text) -> None:

@@ -1,0 +1,204 @@
+"""`promote`, `rollback`, `status`, `log`, `export`, `verify`: what is live, how it got there, how it gets back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptops.cli.options import Command, Environment, Json, PromptId, Reason
+
+if TYPE_CHECKING:
+    from promptops.releasing.promote import Outcome
+
+Push = Annotated[bool, typer.Option("--push", help="Release directly: push to the release branch.")]
+Branch = Annotated[
+    str | None,
+    typer.Option("--branch", metavar="NAME", help="Commit on this branch instead of the one checked out."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overrule a REGRESSION or missing evidence; stays visible; needs -m.")
+]
+
+
+def commands(app: typer.Typer) -> None:
+    for name, function in (("promote", promote), ("rollback", rollback), ("status", status), ("log", log)):
+        app.command(name, cls=Command)(function)
+    for name, hidden in (("export", export), ("verify", verify)):
+        app.command(name, cls=Command, hidden=True)(hidden)
+
+
+def promote(
+    prompt: PromptId,
+    environment: Environment = None,
+    reason: Reason = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Overrule an INCONCLUSIVE; stays visible; needs -m.")
+    ] = False,
+    force: Force = False,
+    first: Annotated[
+        bool, typer.Option("--first", help="Adopt a prompt that was never released as it is.")
+    ] = False,
+    push: Push = False,
+    branch: Branch = None,
+    recorded: Annotated[bool, typer.Option("--recorded", help="Test on recorded answers only.")] = False,
+    json: Json = False,
+) -> None:
+    """Release HEAD's version: test it if that was not done yet, then commit what goes live.
+
+    Refused when the candidate is worse (exit 3) or when the samples cannot tell (exit 4).
+    """
+    from promptops.cli.here import workspace
+    from promptops.cli.output import note
+    from promptops.cli.progress import ProgressLine, before_asking
+    from promptops.evaluation.evaluate import Options
+    from promptops.releasing.promote import Wish
+    from promptops.releasing.promote import promote as release
+
+    here = workspace()
+    wish = Wish(
+        environment=here.environment(environment),
+        reason=reason or "",
+        accept=accept,
+        force=force,
+        first=first,
+        push=push,
+        branch=branch,
+    )
+    options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
+    outcome = asyncio.run(release(here, prompt, wish, options=options, now=_now, before_asking=before_asking))
+    _show(outcome, json=json)
+
+
+def rollback(
+    prompt: PromptId,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="vN", help="The version; default: the one before.")
+    ] = None,
+    environment: Environment = None,
+    reason: Reason = None,
+    force: Force = False,
+    push: Push = False,
+    branch: Branch = None,
+    json: Json = False,
+) -> None:
+    """Make the version that was live before live again; offline, in any clone, without a test."""
+    from promptops.cli.here import workspace
+    from promptops.releasing.rollback import Retreat, target_of
+    from promptops.releasing.rollback import rollback as release
+
+    here = workspace()
+    name, root, version = target_of(here, prompt, to)
+    wish = Retreat(
+        environment=here.environment(environment),
+        version=version,
+        reason=reason or "",
+        force=force,
+        push=push,
+        branch=branch,
+    )
+    _show(release(here, name, root, wish, now=_now), json=json)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _show(outcome: Outcome, *, json: bool) -> None:
+    from promptops.cli.output import console, show, show_json
+    from promptops.reports.terminal import print_report
+
+    if json:
+        show_json(outcome.as_json())
+    else:
+        if outcome.report is not None:
+            print_report(outcome.report, console(), next_step=False)
+        for line in outcome.said:
+            show(line)
+        if outcome.committed is not None:
+            show(f"commit {outcome.committed.commit[:10]} on {outcome.committed.branch}")
+    sys.exit(outcome.exit_code)
+
+
+def status(
+    prompt: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only this prompt.")] = None,
+    json: Json = False,
+) -> None:
+    """Every prompt, every environment, the work tree, and the next command."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import show, show_json
+    from promptops.releasing.state import status as state
+    from promptops.reports.state import state_lines
+
+    found = state(workspace(), prompt)
+    if json:
+        show_json(found.as_json())
+    else:
+        show("\n".join(state_lines(found.as_json())))
+    sys.exit(2 if found.problems else 0)
+
+
+def log(
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One prompt; default: all of them.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option("-e", "--env", metavar="ENV", help="Only releases to this environment.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="12h, 7d, or a date like 2026-03-01.")
+    ] = None,
+    count: Annotated[int | None, typer.Option("-n", min=1, help="At most so many entries.")] = None,
+    json: Json = False,
+) -> None:
+    """The story of a prompt: its commits, versions and releases, newest first."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import show, show_json
+    from promptops.releasing.story import moment, story
+    from promptops.reports.story import story_lines
+
+    here = workspace()
+    after = moment(since, now=_now()) if since else None
+    chosen = here.environment(environment) if environment else None
+    found = story(here, prompt, environment=chosen, since=after, count=count).as_json()
+    if json:
+        show_json(found)
+    else:
+        show("\n".join(story_lines(found)))
+
+
+def export(
+    environment: Environment = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here instead.")
+    ] = None,
+) -> None:
+    """What is live as JSON, for programs in other languages."""
+    from promptops.cli.here import workspace
+    from promptops.releasing.exporting import export as live
+    from promptops.reports.machine import dumps
+
+    here = workspace()
+    text = dumps(live(here, here.environment(environment)))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8", newline="\n")
+
+
+def verify(json: Json = False) -> None:
+    """Check every release file and its history: digests, chain, evidence. Exit code 6 if anything is wrong."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import show, show_json
+    from promptops.releasing.checking import check
+
+    found = check(workspace())
+    if json:
+        show_json(found.as_json())
+    else:
+        show("\n".join(found.lines()))
+    sys.exit(found.exit_code)

@@ -1,0 +1,220 @@
+"""`try`, `test`, `report`, `cache`: asking models and reading what they answered."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptops.cli.options import Command, Json, PromptIds
+
+if TYPE_CHECKING:
+    from promptops.evaluation.testing import Tested
+
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="REF", help="The baseline: an environment, vN or a git name."),
+]
+SampleIds = Annotated[
+    list[str] | None, typer.Option("--sample", metavar="ID", help="Only this sample; may be repeated.")
+]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", metavar="NAME=VALUE", help="Only samples of this slice or tag.")
+]
+Recorded = Annotated[
+    bool,
+    typer.Option("--recorded", help="Ask nobody: answers come from the cache, a missing one ends the run."),
+]
+
+
+def commands(app: typer.Typer) -> None:
+    app.command("try", cls=Command)(try_)
+    app.command("test", cls=Command)(test)
+    app.command("report", cls=Command, hidden=True)(report)
+    cache = typer.Typer(
+        help="Answers already paid for: stats, export, import, clear.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    for name, function in (
+        ("stats", cache_stats),
+        ("export", cache_export),
+        ("import", cache_import),
+        ("clear", cache_clear),
+    ):
+        cache.command(name, cls=Command)(function)
+    app.add_typer(cache, name="cache", hidden=True)
+
+
+def test(
+    prompts: PromptIds = None,
+    against: Against = None,
+    samples: SampleIds = None,
+    where: Where = None,
+    recorded: Recorded = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and what the samples can show.")
+    ] = False,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Also append the report as Markdown.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare the work tree with what is live, on recorded samples.
+
+    Without a name: every prompt that differs from what is live. Exit code 0 pass, 3 regression, 4 inconclusive.
+    """
+    from promptops.cli.here import workspace
+    from promptops.cli.output import note
+    from promptops.cli.progress import ProgressLine, before_asking
+    from promptops.evaluation.evaluate import Options
+    from promptops.evaluation.testing import Selection, test_prompts
+
+    selection = Selection(
+        references=tuple(prompts or ()), against=against, ids=tuple(samples or ()), where=tuple(where or ())
+    )
+    options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
+    tested = asyncio.run(
+        test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run)
+    )
+    _show(tested, json=json, markdown=markdown)
+    sys.exit(tested.exit_code())
+
+
+def _show(tested: Tested, *, json: bool, markdown: Path | None) -> None:
+    from promptops.cli.output import console, show, show_json
+    from promptops.reports.markdown import markdown as as_markdown
+    from promptops.reports.terminal import print_report
+
+    if markdown is not None and tested.reports:
+        with markdown.open("a", encoding="utf-8") as file:
+            file.write(as_markdown(tested.reports))
+    if json:
+        show_json(tested.as_json())
+        return
+    for line in tested.said:
+        show(line)
+    for number, one in enumerate(tested.reports):
+        if number:
+            show("")
+        print_report(one, console())
+
+
+def try_(
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The prompt; may be left out if there is one.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", min=1, max=100, help="How many samples.")] = 5,
+    failed: Annotated[bool, typer.Option("--failed", help="Only samples that the last test broke.")] = False,
+    samples: SampleIds = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("-i", "--input", metavar="NAME=VALUE", help="An input of your own instead of a sample."),
+    ] = None,
+    against: Against = None,
+    recorded: Recorded = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Again whenever a file of the prompt changes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Answer a few samples beside what is live: the inner loop, without a verdict."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import console, note, show_json
+    from promptops.evaluation.trial import Trial, try_prompt
+    from promptops.evaluation.watching import changes
+    from promptops.reports.trial import print_trial, trial_json
+
+    wanted = Trial(
+        reference=prompt,
+        count=count,
+        failed=failed,
+        ids=tuple(samples or ()),
+        inputs=tuple(inputs or ()),
+        against=against,
+        recorded=recorded,
+    )
+
+    def once() -> None:
+        shown = asyncio.run(try_prompt(workspace(), wanted, say=note))
+        if json:
+            show_json(trial_json(shown))
+        else:
+            print_trial(shown, console())
+
+    once()
+    if watch:
+        for _ in changes(workspace()):
+            once()
+
+
+def report(
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The prompt; default: the last test of any.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the last report again; nothing is asked and no verdict changes."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import console
+    from promptops.evaluation.past import last_report
+    from promptops.reports.machine import report_json
+    from promptops.reports.markdown import markdown as as_markdown
+    from promptops.reports.terminal import print_report
+
+    found = last_report(workspace(), prompt)
+    if json:
+        sys.stdout.write(report_json(found))
+    elif markdown:
+        sys.stdout.write(as_markdown([found]))
+    else:
+        print_report(found, console())
+
+
+def cache_stats(json: Json = False) -> None:
+    """How many answers are kept, and since when."""
+    from promptops.cli.here import cache, workspace
+    from promptops.cli.output import show, show_json
+
+    with cache(workspace()) as kept:
+        stats = kept.stats()
+    if json:
+        show_json({"schema": "promptops.cache/1", "answers": stats.answers, "bytes": stats.bytes})
+    else:
+        show(f"{stats.answers} answers, {stats.bytes:,} bytes")
+
+
+def cache_export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write JSON lines.")],
+) -> None:
+    """Write every kept answer to a file; it holds no keys and no headers."""
+    from promptops.cli.here import cache, workspace
+    from promptops.cli.output import note
+
+    with cache(workspace()) as kept:
+        note(f"{kept.export(file)} answers written to {file}")
+
+
+def cache_import(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files that `cache export` wrote.")],
+) -> None:
+    """Take answers from files; they are marked as imported."""
+    from promptops.cli.here import cache, workspace
+    from promptops.cli.output import note
+
+    with cache(workspace()) as kept:
+        for file in files:
+            note(f"{kept.import_(file)} answers taken from {file}")
+
+
+def cache_clear() -> None:
+    """Forget every kept answer of this folder."""
+    from promptops.cli.here import cache, workspace
+    from promptops.cli.output import note
+
+    with cache(workspace()) as kept:
+        note(f"{kept.clear()} answers forgotten")

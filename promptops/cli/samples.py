@@ -1,0 +1,99 @@
+"""`init`, `new`, `import`, `demo`: from an empty folder to a prompt with samples."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptops.cli.options import Command, Json, PromptId
+
+
+def commands(app: typer.Typer) -> None:
+    for name, function in (("init", init), ("new", new), ("import", import_), ("demo", demo)):
+        app.command(name, cls=Command)(function)
+
+
+def init() -> None:
+    """Write a configuration, a folder for prompts and the editor's schema; nothing is overwritten."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import show
+    from promptops.starting import initialise
+
+    here = workspace()
+    started = initialise(here.folder)
+    for name in started.written:
+        show(f"wrote {name}")
+    for name in started.kept:
+        show(f"kept {name}")
+    show("next: promptops new ID")
+
+
+def new(prompt: PromptId) -> None:
+    """Write a prompt file of four lines that works."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import show
+    from promptops.starting import new_prompt
+
+    here = workspace()
+    path = new_prompt(here, prompt).relative_to(here.top)
+    show(f"wrote {path}")
+    show(
+        f"samples go to {path.parent}/{prompt}.samples.jsonl, one a line: "
+        + '{"inputs": {"message": "…"}, "expected": "billing"}'
+    )
+    show(f"next: promptops render {prompt} -i message=hello")
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL or CSV files of samples.")],
+    prompt: Annotated[
+        str, typer.Option("--prompt", metavar="ID", help="The prompt that they are samples of.")
+    ],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Count and name bad lines instead of stopping.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Add recorded calls to a prompt's samples; importing twice changes nothing."""
+    from promptops.cli.here import workspace
+    from promptops.cli.output import note, show, show_json
+    from promptops.collecting import import_files
+    from promptops.reading import find
+
+    here = workspace()
+    found = import_files(
+        here,
+        find(here, prompt).prompt,
+        files,
+        skip_bad=skip_bad,
+        margin=here.config.defaults.max_drop,
+    )
+    for line in found.bad:
+        note(f"left out: {line}")
+    if json:
+        show_json(found.as_json())
+        return
+    show(
+        f"{found.added} samples added to {found.path}, {found.skipped} were there already"
+        + (f", {len(found.bad)} left out" if found.bad else "")
+    )
+    show(found.said)
+    show(f"next: promptops try {found.prompt}")
+
+
+def demo(
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="From recorded answers: seconds, no model.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="PATH", help="Where to build the repository; default: a new one."),
+    ] = None,
+) -> None:
+    """Refuse a careless change, release a good one, roll it back: the whole loop on a real small model."""
+    from promptops.demonstration import demonstrate
+
+    sys.exit(demonstrate(folder=folder, recorded=recorded))

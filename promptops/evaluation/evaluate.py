@@ -1,0 +1,181 @@
+"""One test from plan to report: replay, scores, columns, verdict. Reads like the list in docs/architecture.md."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from promptops.evaluation.arms import Endpoint, arm, open_endpoints
+from promptops.evaluation.changes import changes_of
+from promptops.evaluation.columns import NOT_ANSWERED, Columns
+from promptops.evaluation.lines import metric_lines
+from promptops.evaluation.plan import Plan
+from promptops.gate import Measured, Verdict, decide, decide_first
+from promptops.messages import Answer, Completion
+from promptops.ports import Scorer
+from promptops.report import PromptSides, Report, SampleSet, Spend, Unscored
+from promptops.reports.machine import report_json
+from promptops.runs.budget import Budget
+from promptops.runs.cache import Cache
+from promptops.runs.journal import Journal
+from promptops.runs.replay import Arms, Progress, replay
+from promptops.samples import Pair, Sample, Score
+from promptops.version import tool_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run a test; nothing here changes what is tested."""
+
+    say: Callable[[str], None]
+    recorded: bool = False
+    on_progress: Callable[[Progress], None] | None = None
+
+
+async def evaluate(plan: Plan, options: Options) -> Report:
+    """Run a test, or finish one that was begun, and write its report beside its journal.
+
+    Raises:
+        RunStopped: the provider is down or refuses, the budget is reached; what was finished is kept.
+        ConfigError: a key is missing, a runtime is not installed.
+    """
+    workspace, limits = plan.workspace, plan.workspace.config.limits
+    columns = Columns(plan.samples.n)
+    budget = Budget(limits.budget_usd) if limits.budget_usd else None
+    contenders = [one for one in (plan.baseline, plan.candidate) if one is not None]
+    models = [one.prompt.spec.model for one in contenders]
+    with ExitStack() as stack:
+        cache = stack.enter_context(Cache.open(workspace.state / "cache.db"))
+        journal = stack.enter_context(Journal.open(workspace.state / "runs" / plan.run, _header(plan)))
+        async with open_endpoints(
+            workspace, models, budget=budget, recorded=options.recorded, say=options.say
+        ) as endpoints:
+            progress = await replay(
+                enumerate(plan.samples.source),
+                ask=_arms(plan, endpoints),
+                finished=lambda sample, pair: _measure(plan, columns, sample, pair),
+                journal=journal,
+                cache=cache,
+                at_once=max(1, limits.concurrency),
+                seed=_seed(plan),
+                cache_max_age=limits.cache_max_age,
+                only_cached=options.recorded,
+                occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
+                total=plan.samples.n,
+                on_progress=options.on_progress,
+            )
+        verdict = _decide(plan, columns)
+        report = _report(plan, verdict, columns, progress, journal)
+        (workspace.state / "runs" / plan.run / "report.json").write_text(
+            report_json(report), encoding="utf-8"
+        )
+    return report
+
+
+def _header(plan: Plan) -> Mapping[str, object]:
+    """What `run.json` records; only the digests decide whether a run may be resumed."""
+    return {
+        "schema": "promptops.run/1",
+        "prompt": plan.id,
+        "digests": dict(plan.digests),
+        "models": _models(plan),
+        "seed": _seed(plan),
+        "samples": plan.samples.n,
+        "tool_version": tool_version(),
+    }
+
+
+def _models(plan: Plan) -> dict[str, str]:
+    models = {"candidate": plan.candidate.prompt.spec.model}
+    return models | ({"baseline": plan.baseline.prompt.spec.model} if plan.baseline else {})
+
+
+def _seed(plan: Plan) -> int:
+    """The order of the arms follows from what is tested, so that nobody chooses it."""
+    return int.from_bytes(hashlib.sha256(plan.run.encode()).digest()[:4])
+
+
+def _arms(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Arms:
+    return Arms(
+        baseline=arm(plan.baseline.prompt, endpoints) if plan.baseline else None,
+        candidate=arm(plan.candidate.prompt, endpoints),
+    )
+
+
+def _measure(plan: Plan, columns: Columns, sample: Sample, pair: Pair) -> None:
+    """Score both answers of a pair and write them down; the pair is forgotten afterwards."""
+    baseline = pair.baseline if plan.baseline else None
+    columns.put_answers(pair.index, baseline, pair.candidate)
+    columns.put_scores(
+        pair.index,
+        None if baseline is None else score_answer(plan.scorers, sample, baseline),
+        score_answer(plan.scorers, sample, pair.candidate),
+    )
+
+
+def score_answer(scorers: Mapping[str, Scorer], sample: Sample, answer: Answer) -> dict[str, Score]:
+    """Score one answer by every scorer; an answer that never came has no score."""
+    if not isinstance(answer, Completion):
+        return {name: Score(value=None, reason=NOT_ANSWERED) for name in scorers}
+    return {name: scorer.score(sample, answer) for name, scorer in scorers.items()}
+
+
+def _decide(plan: Plan, columns: Columns) -> Verdict:
+    if plan.baseline is None:
+        candidates = {name: column.pairs()[1] for name, column in columns.by_name.items()}
+        return decide_first(plan.policy, candidates)
+    deadline = plan.workspace.config.limits.deadline
+    measured = {}
+    for name, column in columns.by_name.items():
+        baseline, candidate = column.pairs()
+        # What never came took at least the whole deadline; what it would have cost nobody can know.
+        worst = deadline if name in ("latency", "time_to_first_token") else None
+        measured[name] = Measured(baseline=baseline, candidate=candidate, worst=worst)
+    return decide(plan.policy, measured)
+
+
+def _report(plan: Plan, verdict: Verdict, columns: Columns, progress: Progress, journal: Journal) -> Report:
+    lines = metric_lines(verdict)
+    return Report(
+        verdict=verdict.outcome.value,
+        reasons=list(verdict.reasons),
+        prompt=PromptSides(
+            id=plan.id,
+            baseline=plan.baseline.side if plan.baseline else None,
+            candidate=plan.candidate.side,
+        ),
+        samples=SampleSet(digest=plan.samples.digest, n=plan.samples.n, clusters=plan.samples.units),
+        metrics=lines,
+        changes=changes_of(plan, columns, journal),
+        unscored=_unscored(columns),
+        cost=_spend(progress),
+        tokens={line.name: line.candidate_mean for line in lines if line.unit == "tokens"},
+        latency={line.name: line.candidate_mean for line in lines if line.unit == "seconds"},
+        digests=dict(plan.digests),
+        models=_models(plan),
+        alpha=verdict.alpha,
+        inconclusive=plan.policy.inconclusive,
+        warnings=list(plan.warnings),
+        run=plan.run,
+        tool_version=tool_version(),
+    )
+
+
+def _unscored(columns: Columns) -> Unscored:
+    baseline, candidate = columns.unscored["baseline"], columns.unscored["candidate"]
+    return Unscored(
+        baseline=baseline.total(),
+        candidate=candidate.total(),
+        by_kind=dict(sorted((baseline + candidate).items())),
+    )
+
+
+def _spend(progress: Progress) -> Spend:
+    return Spend(
+        calls=progress.calls,
+        cached=progress.cached,
+        failures=progress.failures,
+        usd=progress.spent if progress.spent or not progress.calls else None,
+    )

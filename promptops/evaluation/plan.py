@@ -1,0 +1,171 @@
+"""What a test will do, settled before anything is asked or paid: versions, samples, scorers, policy, digests.
+
+Everything a person can have wrong (no samples, no scorer that a gate word needs, an input that a sample lacks) is
+found here. Two plans with equal digests are the same test; its run continues where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import rfc8785
+
+from promptops.errors import InvalidInput
+from promptops.evaluation.policy import policy_of
+from promptops.sampling import SampleSet, SampleSource, survey
+from promptops.gate import Policy
+from promptops.ports import Scorer
+from promptops.prompts.model import Prompt, ScorerSpec
+from promptops.prompts.render import render_sample
+from promptops.reading import Contender
+from promptops.samples import Sample
+from promptops.scorers.build import build_scorer
+from promptops.scorers.defaults import default_scorers
+from promptops.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One test, complete. `baseline` is None at a first release."""
+
+    workspace: Workspace
+    baseline: Contender | None
+    candidate: Contender
+    samples: SampleSet
+    scorers: Mapping[str, Scorer]
+    policy: Policy
+    digests: Mapping[str, str]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def id(self) -> str:
+        return self.candidate.prompt.id
+
+    @property
+    def run(self) -> str:
+        """The id of the run, made of what is tested: the same test has the same run."""
+        whole = hashlib.sha256(rfc8785.dumps(dict(self.digests))).hexdigest()
+        return f"{self.id}-{whole[:12]}"
+
+    @property
+    def calls(self) -> int:
+        return self.samples.n * (2 if self.baseline else 1)
+
+
+def make_plan(
+    workspace: Workspace, *, baseline: Contender | None, candidate: Contender, source: SampleSource
+) -> Plan:
+    """Settle a test.
+
+    Raises:
+        NothingToDo: there is no sample.
+        InvalidInput: a version cannot be rendered with a sample.
+        ConfigError: a scorer cannot be made.
+    """
+    prompt = candidate.prompt
+    specs, scorers, chosen = scorers_of(prompt, workspace, source)
+    policy = policy_of(
+        prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
+    )
+    arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
+    samples = survey(source, lambda sample: _check_renders(arms, sample))
+    return Plan(
+        workspace=workspace,
+        baseline=baseline,
+        candidate=candidate,
+        samples=samples,
+        scorers=scorers,
+        policy=policy,
+        digests={
+            "baseline": baseline.prompt.digest if baseline else "",
+            "candidate": prompt.digest,
+            "samples": samples.digest,
+            "policy": _policy_digest(prompt, specs, workspace),
+            "providers": _providers_digest(arms, workspace),
+        },
+        warnings=tuple(text for text in (chosen, _about_clusters(samples)) if text),
+    )
+
+
+def scorers_of(
+    prompt: Prompt, workspace: Workspace, samples: Iterable[Sample]
+) -> tuple[Mapping[str, ScorerSpec], Mapping[str, Scorer], str]:
+    """Return what is written for each scorer, the scorers, and what was chosen by default, in words.
+
+    Raises:
+        ConfigError: a scorer cannot be made.
+    """
+    specs, chosen = prompt.spec.scorers, ""
+    if specs is None:
+        defaults = default_scorers(samples, prompt.spec.response_format)
+        specs, chosen = dict(defaults.scorers), defaults.said
+    return specs, {name: _scorer(name, spec, prompt, workspace) for name, spec in specs.items()}, chosen
+
+
+def _scorer(name: str, spec: ScorerSpec, prompt: Prompt, workspace: Workspace) -> Scorer:
+    return build_scorer(
+        name,
+        spec,
+        response_format=prompt.spec.response_format,
+        root=workspace.folder,
+        template=prompt.spec.template,
+    )
+
+
+def _check_renders(prompts: list[Prompt], sample: Sample) -> None:
+    for prompt in prompts:
+        render_sample(prompt, sample)
+
+
+def _about_clusters(samples: SampleSet) -> str:
+    if samples.units == samples.n:
+        return ""
+    return (
+        f"the {samples.n} samples come from {samples.units} conversations or traces and are treated as independent; "
+        "the interval is too narrow if answers within one resemble each other"
+    )
+
+
+def _policy_digest(prompt: Prompt, specs: Mapping[str, ScorerSpec], workspace: Workspace) -> str:
+    """Cover everything that turns answers into a verdict, also the text of a python scorer."""
+    spec = prompt.spec
+    content: dict[str, Any] = {
+        "scorers": {name: one.model_dump(mode="json", exclude_unset=True) for name, one in specs.items()},
+        "sources": {name: _source(one, workspace) for name, one in specs.items() if one.python},
+        "response_format": spec.response_format,
+        "limits": {name: words.model_dump(mode="json") for name, words in spec.limits.items()},
+        "gate": spec.gate.model_dump(mode="json"),
+        "samples": spec.samples,
+        "defaults": workspace.config.defaults.model_dump(mode="json"),
+    }
+    return _digest(content)
+
+
+def _source(spec: ScorerSpec, workspace: Workspace) -> str:
+    """The text of the module that a python scorer stands in; what it imports is not covered."""
+    module = (spec.python or "").partition(":")[0].replace(".", "/")
+    for path in (workspace.folder / f"{module}.py", workspace.folder / module / "__init__.py"):
+        if path.is_file():
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+    raise InvalidInput(f"{spec.python}: there is no {module}.py")
+
+
+def _providers_digest(prompts: list[Prompt], workspace: Workspace) -> str:
+    """Cover where answers come from: another endpoint is another run."""
+    names = sorted({prompt.spec.model.partition("/")[0] for prompt in prompts})
+    specs = {
+        name: workspace.config.providers[name].model_dump(mode="json")
+        for name in names
+        if name in workspace.config.providers
+    }
+    return _digest({"names": names, "specs": specs, "url": workspace.environ.get("OPENAI_BASE_URL")})
+
+
+def _digest(content: Any) -> str:
+    # Numbers beyond RFC 8785's are possible in a schema; sorted JSON is as good for a digest nobody else computes.
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,0 +1,260 @@
+"""Promote: what HEAD holds goes live if the evidence says so, or if a person says why it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from promptops.errors import ConfigError, RepoError
+from promptops.evaluation.evaluate import Options, evaluate
+from promptops.evaluation.evidence import evidence_of
+from promptops.evaluation.plan import Plan, make_plan
+from promptops.sampling import source_of
+from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore.releases import release_files
+from promptops.reading import Contender, committed_prompt, frozen_contender
+from promptops.records import Evidence, Release, Version, canonical, link, sha256
+from promptops.releasing.base import Ground, check_not_behind, ground
+from promptops.report import Report, Side
+from promptops.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asks for: where to, why, and what to overrule."""
+
+    environment: str
+    reason: str = ""
+    accept: bool = False
+    force: bool = False
+    first: bool = False
+    push: bool = False
+    branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of it. `release` is None where nothing was committed, and `said` tells why."""
+
+    prompt: str
+    environment: str
+    said: tuple[str, ...]
+    exit_code: int = 0
+    release: Release | None = None
+    committed: Committed | None = None
+    report: Report | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "schema": "promptops.release/1",
+            "prompt": self.prompt,
+            "environment": self.environment,
+            "said": list(self.said),
+            "exit_code": self.exit_code,
+            "release": self.release.model_dump(mode="json") if self.release else None,
+            "commit": self.committed.commit if self.committed else None,
+            "report": self.report.model_dump(mode="json", by_alias=True) if self.report else None,
+        }
+
+
+async def promote(
+    workspace: Workspace,
+    reference: str,
+    wish: Wish,
+    *,
+    options: Options,
+    now: Callable[[], datetime],
+    before_asking: Callable[[Plan], None],
+) -> Outcome:
+    """Test what is not tested yet and commit the release if it may go live.
+
+    Raises:
+        RepoError: the prompt is not committed, the branch is behind, git refuses; LostRace: somebody was first.
+        ConfigError: an overruling without a reason.
+        RunStopped: the test could not finish.
+    """
+    _check(wish)
+    candidate = committed_prompt(workspace, reference)
+    prompt = candidate.prompt
+    root = workspace.root_of(prompt.path)
+    found = ground(workspace, prompt.id, root, branch=wish.branch, on_release=wish.push)
+    pointer = check_not_behind(found, prompt.id, wish.environment)
+    if pointer is not None and pointer.digest == prompt.digest:
+        said = f"{prompt.id} is already live in {wish.environment} as v{pointer.version}"
+        return Outcome(prompt=prompt.id, environment=wish.environment, said=(said,))
+    live = found.live.live(prompt.id, workspace.config.live)
+    baseline = frozen_contender(found.live, live) if live else None
+    report = await _tested(workspace, candidate, baseline, wish, options, before_asking)
+    if report is not None and (refused := _refusal(report, wish)):
+        return Outcome(
+            prompt=prompt.id,
+            environment=wish.environment,
+            said=refused,
+            exit_code=report.exit_code() or 4,
+            report=report,
+        )
+    at = _moment(now())
+    evidence = evidence_of(report, at=at) if report is not None else None
+    release, version = _records(workspace, found, candidate, pointer, evidence, report, wish, at)
+    committed = commit_files(
+        workspace.repo,
+        release_files(root, release, version=version, evidence=evidence),
+        _message(release, report),
+        branch=push_branch(found) if wish.push else wish.branch,
+        expected_parent=found.parent,
+        remote=workspace.repo.remote() if wish.push else None,
+    )
+    return Outcome(
+        prompt=prompt.id,
+        environment=wish.environment,
+        said=takes_effect(found, release, committed),
+        release=release,
+        committed=committed,
+        report=report,
+    )
+
+
+def _check(wish: Wish) -> None:
+    if wish.accept and wish.force:
+        raise ConfigError("--accept and --force exclude one another: --force is for a regression")
+    if (wish.accept or wish.force) and not wish.reason.strip():
+        raise ConfigError(f'{"--accept" if wish.accept else "--force"} needs a reason: -m "why"')
+
+
+async def _tested(
+    workspace: Workspace,
+    candidate: Contender,
+    baseline: Contender | None,
+    wish: Wish,
+    options: Options,
+    before_asking: Callable[[Plan], None],
+) -> Report | None:
+    """Return the report of this very test; None where a first release is adopted without any floor."""
+    if baseline is None and wish.first and not has_floor(candidate):
+        return None
+    source = source_of(candidate.prompt, root=workspace.top)
+    plan = make_plan(workspace, baseline=baseline, candidate=candidate, source=source)
+    before_asking(plan)
+    return await evaluate(plan, options)
+
+
+def has_floor(candidate: Contender) -> bool:
+    """Whether a first release of this prompt can be judged: something says how good it must be by itself."""
+    words = [*(candidate.prompt.spec.scorers or {}).values(), *candidate.prompt.spec.limits.values()]
+    return any(word.min is not None or word.never for word in words)
+
+
+def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
+    """Say why not and how a person may overrule it; nothing where it may go live."""
+    prompt, allowed = report.prompt.id, report.inconclusive
+    if report.verdict == "pass" or wish.force:
+        return ()
+    if report.verdict == "regression":
+        return (
+            "not promoted: the candidate is shown to be worse",
+            f'an owner may overrule it, visibly for ever: promptops promote {prompt} --force -m "why"',
+        )
+    if allowed == "allow" or (allowed == "review" and wish.accept):
+        return ()
+    if report.prompt.baseline is None and not any(
+        line.floor or line.role == "never" for line in report.metrics
+    ):
+        return (
+            "not promoted: a first release has nothing to be compared with, and no min or never says how good it must be",
+            f"adopt what is there: promptops promote {prompt} --first",
+        )
+    flag = "--accept" if allowed == "review" else "--force"
+    return (
+        "not promoted: the samples cannot tell",
+        f'a person may decide, visibly for ever: promptops promote {prompt} {flag} -m "why"',
+    )
+
+
+def _records(
+    workspace: Workspace,
+    found: Ground,
+    candidate: Contender,
+    pointer: Release | None,
+    evidence: Evidence | None,
+    report: Report | None,
+    wish: Wish,
+    at: str,
+) -> tuple[Release, Version]:
+    prompt = candidate.prompt
+    number = found.number_for(prompt.id, prompt.digest)
+    version = Version(
+        id=prompt.id,
+        version=number,
+        digest=prompt.digest,
+        path=prompt.path,
+        source=prompt.source,
+        partials=dict(prompt.partials),
+        body=dict(prompt.body),
+    )
+    verdict = report.verdict if report is not None else "inconclusive"
+    release = Release(
+        id=prompt.id,
+        environment=wish.environment,
+        sequence=pointer.sequence + 1 if pointer else 1,
+        version=number,
+        digest=prompt.digest,
+        kind="promote" if pointer else "first",
+        evidence=sha256(canonical(evidence)) if evidence else None,
+        reason=wish.reason.strip(),
+        by=workspace.repo.identity(),
+        at=at,
+        accepted=verdict == "inconclusive" and report is not None and not wish.force,
+        forced=wish.force and verdict != "pass",
+        previous=link(pointer) if pointer else None,
+    )
+    # A version is written once: a digest that was released before keeps its file.
+    known = found.here.number_of(prompt.id, prompt.digest)
+    return release, found.here.version(prompt.id, known) if known else version
+
+
+def _moment(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _message(release: Release, report: Report | None) -> str:
+    overruled = " (forced)" if release.forced else " (accepted)" if release.accepted else ""
+    subject = f"Promote {release.id} v{release.version} to {release.environment}{overruled}"
+    lines = [release.reason] if release.reason else []
+    if report is not None:
+        lines.append(f"{report.verdict.upper()} on {report.samples.n} samples: {report.reasons[0]}")
+    else:
+        lines.append("Adopted as it is: nothing to compare with, and no floor.")
+    return "\n\n".join([subject, *lines])
+
+
+def push_branch(found: Ground) -> str:
+    """Return the branch that a direct push goes to.
+
+    Raises:
+        RepoError: none is known.
+    """
+    name = found.ref.ref
+    if name.startswith("refs/remotes/"):
+        return name.split("/", 3)[3]
+    if not name.startswith("refs/heads/"):
+        raise RepoError("there is no release branch to push to; set release_branch in promptops.yaml")
+    return name.removeprefix("refs/heads/")
+
+
+def takes_effect(found: Ground, release: Release, committed: Committed) -> tuple[str, ...]:
+    """Say when a release takes effect: at once, after a push, or when a pull request is merged."""
+    what = f"{release.id} v{release.version}"
+    where = f"{release.environment} on {committed.branch}"
+    if committed.remote is not None:
+        after = () if committed.local else (f"your {committed.branch} has work of its own: git pull",)
+        return (f"{what} is live in {where} at {committed.remote}; programs take it when they reload", *after)
+    release_branch = found.ref.ref.rsplit("/", 1)[-1]
+    if found.ref.ref == f"refs/heads/{committed.branch}":
+        return (f"{what} is live in {where}; programs take it when they reload",)
+    if committed.branch == release_branch:
+        return (f"{what} is released in {where} here; it takes effect with git push",)
+    return (
+        f"{what} is released in {where}; it takes effect when {committed.branch} is merged into {release_branch}",
+    )

@@ -1,0 +1,179 @@
+"""`promptops status`: every prompt, every environment, the work tree, and the next command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from promptops.errors import NotFound, Problem
+from promptops.gitstore.releases import Releases, ReleaseRef, read_releases, release_ref
+from promptops.gitstore.trees import prompts
+from promptops.prompts.model import Prompt
+from promptops.records import Release
+from promptops.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is live in one environment; `waiting` is the version that this branch releases and that is not live yet."""
+
+    environment: str
+    version: int | None = None
+    digest: str | None = None
+    at: str = ""
+    by: str = ""
+    marks: tuple[str, ...] = ()
+    waiting: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptState:
+    """One prompt; `work_tree` says how it stands to what is live: same, differs, new, gone or broken."""
+
+    id: str
+    path: str
+    work_tree: str
+    places: tuple[Place, ...]
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    release_branch: str
+    prompts: tuple[PromptState, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "schema": "promptops.status/1",
+            "release_branch": self.release_branch,
+            "prompts": [_as_json(one) for one in self.prompts],
+            "problems": [str(problem) for problem in self.problems],
+            "notes": list(self.notes),
+        }
+
+
+def _as_json(one: PromptState) -> dict[str, Any]:
+    places = [
+        {name: getattr(place, name) for name in ("environment", "version", "digest", "at", "by", "waiting")}
+        | {"marks": list(place.marks)}
+        for place in one.places
+    ]
+    return {
+        "id": one.id,
+        "path": one.path,
+        "work_tree": one.work_tree,
+        "environments": places,
+        "next": one.next_step,
+    }
+
+
+def status(workspace: Workspace, only: str | None = None) -> Status:
+    """Compare the work tree (HEAD in a bare repository) with what is live.
+
+    Raises:
+        NotFound: there is no prompt called `only`.
+        InvalidFile, IntegrityError: a pointer is damaged.
+    """
+    ref = release_ref(workspace.repo, workspace.config.release_branch)
+    states: list[PromptState] = []
+    problems: list[Problem] = []
+    for root in workspace.roots:
+        here = prompts(workspace.repo, "HEAD" if workspace.repo.is_bare else None, root=root)
+        problems += here.problems
+        states += _states(workspace, root, ref, {prompt.id: prompt for prompt in here.prompts})
+    if only is not None:
+        known = [one.id for one in states]
+        states = [one for one in states if one.id == only]
+        if not states:
+            raise NotFound("prompt", only, known)
+    return Status(
+        release_branch=branch_name(ref),
+        prompts=tuple(sorted(states, key=lambda one: one.id)),
+        problems=tuple(problems),
+        notes=(ref.note,) if ref.note else (),
+    )
+
+
+def branch_name(ref: ReleaseRef) -> str:
+    return ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+
+
+def _states(workspace: Workspace, root: str, ref: ReleaseRef, here: dict[str, Prompt]) -> list[PromptState]:
+    repo = workspace.repo
+    live = read_releases(repo, ref.commit, root=root)
+    head = repo.head()
+    branch = live if head == ref.commit else read_releases(repo, head, root=root)
+    return [
+        _state(workspace, name, here.get(name), live, branch)
+        for name in sorted({*here, *live.ids(), *branch.ids()})
+    ]
+
+
+def _state(
+    workspace: Workspace, name: str, prompt: Prompt | None, live: Releases, branch: Releases
+) -> PromptState:
+    places = tuple(
+        _place(environment, live.live(name, environment), branch.live(name, environment))
+        for environment in workspace.config.environments
+    )
+    last = places[-1]
+    found = _work_tree(prompt, last)
+    return PromptState(
+        id=name,
+        path=prompt.path if prompt else "",
+        work_tree=found,
+        places=places,
+        next_step=_next(name, found, last),
+    )
+
+
+def _place(environment: str, live: Release | None, branch: Release | None) -> Place:
+    ahead = branch is not None and (live is None or branch.sequence > live.sequence)
+    waiting = branch.version if branch is not None and ahead else None
+    if live is None:
+        return Place(environment=environment, waiting=waiting)
+    return Place(
+        environment=environment,
+        version=live.version,
+        digest=live.digest,
+        at=live.at,
+        by=live.by,
+        marks=_marks(live),
+        waiting=waiting,
+    )
+
+
+def _marks(release: Release) -> tuple[str, ...]:
+    """What a person should see about how it went live."""
+    marks = []
+    if release.kind == "rollback":
+        marks.append("rolled back, not re-tested")
+    if release.forced:
+        marks.append(f"forced: {release.reason}")
+    if release.accepted:
+        marks.append(f"accepted: {release.reason}" if release.reason else "accepted")
+    if release.evidence is None and not release.forced:
+        marks.append("adopted without a test")
+    return tuple(marks)
+
+
+def _work_tree(prompt: Prompt | None, last: Place) -> str:
+    if prompt is None:
+        return "gone"
+    if last.digest is None:
+        return "new"
+    return "same" if prompt.digest == last.digest else "differs"
+
+
+def _next(name: str, found: str, last: Place) -> str:
+    if last.waiting is not None:
+        return "merge or push this branch: that is the release"
+    match found:
+        case "new":
+            return f"promptops promote {name} --first"
+        case "differs":
+            return f"promptops test {name}"
+        case _:
+            return ""

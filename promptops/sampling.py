@@ -1,0 +1,134 @@
+"""The samples of a test as one set that can be streamed again: what is in it, and that both versions can be asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from promptops.errors import InvalidInput, NothingToDo
+from promptops.importers.digest import content_hash, samples_digest
+from promptops.importers.find import find_samples, read_files
+from promptops.importers.select import select
+from promptops.importers.testdata import read_rows
+from promptops.prompts.model import Prompt
+from promptops.samples import Sample
+
+SHOWN_PROBLEMS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSource:
+    """Where samples are: files, or the rows written into a GitHub prompt file; both narrowed by filters."""
+
+    root: Path
+    files: tuple[Path, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    rows_of: str = ""
+    ids: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Stream the samples in their order, from the start each time."""
+        samples = (
+            read_files(self.files, root=self.root)
+            if self.files
+            else read_rows(self.rows, name=f"{self.rows_of}: testData")
+        )
+        return select(samples, ids=self.ids, where=self.where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSet:
+    """What one pass over a source found: how many, their digest, how many statistical units.
+
+    `repeats` numbers the samples that ask what an earlier one asks, from 1: each draws an answer of its own.
+    """
+
+    source: SampleSource
+    n: int
+    units: int
+    digest: str
+    repeats: Mapping[str, int]
+
+
+def source_of(
+    prompt: Prompt, *, root: Path, ids: Sequence[str] = (), where: Sequence[str] = ()
+) -> SampleSource:
+    """Find a prompt's samples: what it names, else its own rows, else by convention beside it.
+
+    Raises:
+        NothingToDo: there are none.
+        ConfigError: a pattern leads out of the repository.
+    """
+    if prompt.rows and prompt.spec.samples is None:
+        return SampleSource(
+            root=root, rows=prompt.rows, rows_of=prompt.path, ids=tuple(ids), where=tuple(where)
+        )
+    files = find_samples(prompt.spec.samples, prompt_path=prompt.path, root=root, prompt_id=prompt.id)
+    return SampleSource(root=root, files=tuple(files), ids=tuple(ids), where=tuple(where))
+
+
+def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
+    """Read every sample once and let `check` render it for both versions, before anything is asked or paid.
+
+    Raises:
+        InvalidInput: samples that a version cannot be rendered with; the first of them by name.
+        NothingToDo: the files hold no sample.
+    """
+    hashes: list[str] = []
+    units: set[str] = set()
+    refused: list[str] = []
+    asked: Counter[int] = Counter()
+    repeats: dict[str, int] = {}
+    count_refused = 0
+    for sample in source:
+        hashes.append(content_hash(sample))
+        units.add(sample.unit)
+        question = _question(sample)
+        if asked[question]:
+            repeats[sample.sample_id] = asked[question]
+        asked[question] += 1
+        try:
+            check(sample)
+        except InvalidInput as error:
+            count_refused += 1
+            if len(refused) < SHOWN_PROBLEMS:
+                refused.append(f"{sample.sample_id}: {error}")
+    if not hashes:
+        raise NothingToDo(f"no samples in {', '.join(path.name for path in source.files) or source.rows_of}")
+    if refused:
+        more = f" (and {count_refused - len(refused)} more samples)" if count_refused > len(refused) else ""
+        raise InvalidInput("\n".join(refused) + more)
+    return SampleSet(
+        source=source,
+        n=len(hashes),
+        units=len(units),
+        digest=samples_digest(hashes),
+        repeats=repeats,
+    )
+
+
+def _question(sample: Sample) -> int:
+    """What a sample asks, in 8 bytes."""
+    text = json.dumps([sample.inputs, sample.messages], sort_keys=True)
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def inputs_of(written: list[str]) -> dict[str, str]:
+    """Read NAME=VALUE.
+
+    Raises:
+        InvalidInput: something else.
+    """
+    found = {}
+    for text in written:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise InvalidInput(f"-i {text!r}: expected NAME=VALUE")
+        found[name.strip()] = value
+    return found

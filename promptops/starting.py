@@ -1,0 +1,89 @@
+"""The first minutes: a configuration, a folder for prompts, a prompt file of four lines. Nothing is overwritten."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptops.config import FILE_NAME
+from promptops.errors import ConfigError, InvalidInput
+from promptops.prompts.parse import check_id
+from promptops.prompts.schema import json_schema
+from promptops.workspace import STATE, Workspace
+
+CONFIG = """\
+promptops: 1
+prompts: [prompts]
+environments: [production]
+# providers:
+#   openai: {kind: openai, base_url: https://api.openai.com/v1, api_key: {env: OPENAI_API_KEY}}
+# limits: {concurrency: 16, deadline: 60, budget_usd: 5}
+"""
+PROMPT = """\
+model: openai/gpt-4o-mini
+messages:
+  - {role: system, content: "Answer with one word: billing, technical or account."}
+  - {role: user, content: "{{ message }}"}
+"""
+SCHEMA = f"{STATE}/schema/prompt.schema.json"
+EDITOR = {"yaml.schemas": {f"./{SCHEMA}": "**/*.prompt.yaml"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What was written and what was there already, relative to the folder."""
+
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def initialise(folder: Path) -> Started:
+    """Write what is missing of a set-up; running it again changes nothing but the editor's schema."""
+    texts = {
+        FILE_NAME: CONFIG,
+        "prompts/.gitkeep": "",
+        SCHEMA: json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
+        ".vscode/settings.json": json.dumps(EDITOR, indent=2) + "\n",
+    }
+    written = [name for name, text in texts.items() if _write_new(folder / name, text)]
+    if _ignore(folder / ".gitignore"):
+        written.append(".gitignore")
+    names = (*texts, ".gitignore")
+    return Started(written=tuple(written), kept=tuple(name for name in names if name not in written))
+
+
+def new_prompt(workspace: Workspace, prompt_id: str) -> Path:
+    """Write a prompt file that works, and return where.
+
+    Raises:
+        InvalidInput: not an id.
+        ConfigError: the file is there already.
+    """
+    if problem := check_id(prompt_id):
+        raise InvalidInput(problem)
+    path = workspace.top / workspace.roots[0] / f"{prompt_id}.prompt.yaml"
+    if not _write_new(path, PROMPT):
+        raise ConfigError(f"{path.relative_to(workspace.top)} is there already")
+    return path
+
+
+def _write_new(path: Path, text: str) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _ignore(path: Path) -> bool:
+    """Have git ignore `.promptops/`: it holds answers, which are customers' text."""
+    line = f"{STATE}/"
+    present = path.read_text(encoding="utf-8") if path.exists() else ""
+    if line in present.split("\n"):
+        return False
+    joint = "" if not present or present.endswith("\n") else "\n"
+    path.write_text(f"{present}{joint}{line}\n", encoding="utf-8", newline="\n")
+    return True
