@@ -210,9 +210,10 @@ def _move_in(repo: Repo, done: Committed, changes: tuple[Change, ...], *, checke
     """Move the branch, with index and work tree one step ahead of it; take them back if the race is lost."""
     if not checked_out:
         return _moved_in(repo, done)
-    _check_free(repo, done.branch, {change.path: b"" for change in changes}, checked_out=True)
-    write_note(repo, done, changes)
     try:
+        # again, because hooks and the push may have taken their time
+        _check_free(repo, done.branch, {change.path: b"" for change in changes}, checked_out=True)
+        write_note(repo, done, changes)
         stage(repo, changes)
         moved = _moved_in(repo, done)
     except RepoError:
@@ -287,7 +288,10 @@ def write_note(repo: Repo, done: Committed, changes: tuple[Change, ...]) -> None
     """Say in the git folder what is about to be staged, so that a kill can be mended."""
     rows = [{"path": change.path, "old": change.old, "new": change.new} for change in changes]
     note = {"branch": done.branch, "commit": done.commit, "changes": rows}
-    (repo.git_dir / _NOTE).write_text(json.dumps(note))
+    try:
+        (repo.git_dir / _NOTE).write_text(json.dumps(note))
+    except OSError as error:
+        raise RepoError(f"{repo.git_dir}: cannot be written to: {error}") from error
 
 
 def drop_note(repo: Repo) -> None:
@@ -353,7 +357,11 @@ def _alone(repo: Repo) -> Iterator[None]:
     except ImportError:  # Windows has no flock; git's own locks still keep the branch whole
         yield
         return
-    with (repo.git_dir / _LOCK).open("w") as file:
+    try:
+        file = (repo.git_dir / _LOCK).open("w")
+    except OSError as error:
+        raise RepoError(f"{repo.git_dir}: cannot be written to: {error}") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -228,6 +228,28 @@ def test_a_race_lost_at_the_last_moment_leaves_index_and_work_tree_as_they_were(
     assert not (work / "prompts/releases").exists()
 
 
+@pytest.mark.parametrize("second", [False, True])
+def test_a_ref_that_git_will_not_move_leaves_index_and_work_tree_as_they_were(work, git, second):
+    if second:
+        release(work, {POINTER: b"older\n"})
+    hook(work, "reference-transaction", 'test "$1" != prepared || { echo "frozen" >&2; exit 1; }')
+    before = git("rev-parse", "HEAD", cwd=work), sorted(str(path) for path in work.glob("prompts/**/*"))
+    with pytest.raises(RepoError, match="frozen|reference-transaction|in 'prepared'"):
+        release(work)
+    assert before == (
+        git("rev-parse", "HEAD", cwd=work),
+        sorted(str(path) for path in work.glob("prompts/**/*")),
+    )
+    assert git("status", "--porcelain", cwd=work) == ""
+    assert mend(Repo.open(work)) is None
+
+
+def test_a_git_folder_that_cannot_be_written_to_is_said(work):
+    (work / ".git/promptops-release.lock").mkdir()
+    with pytest.raises(RepoError, match="cannot be written to"):
+        release(work)
+
+
 def test_two_at_once_in_one_work_tree_do_not_mix(work, tmp_path):
     script = (
         "import sys, subprocess; from promptops.gitstore.commits import commit_files; "
