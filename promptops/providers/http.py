@@ -7,13 +7,11 @@ key must not travel to another host), and no message holds a key.
 
 from __future__ import annotations
 
+import asyncio
 import json
-import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -24,24 +22,24 @@ from httpx_aiohttp import HttpxAiohttpClient
 from promptops.errors import (
     ConfigError,
     Malformed,
-    Overloaded,
     ProviderError,
     Refused,
     Truncated,
     Unreachable,
 )
-from promptops.providers.answers import error_text
 from promptops.providers.keys import one_line
+from promptops.providers.statuses import place, status_error
 
 MAX_BODY = 32 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10
-_TRY_AGAIN = frozenset({408, 409, 425, 429})
-_ONLY_THIS_REQUEST = frozenset({400, 413, 422})
-# Sent as 429, but no waiting helps: somebody has to pay.
-_OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
+# Seconds; a server may keep a stream open for ever after its last event.
+_LAST_WORDS = 0.05
+
+Client = httpx.AsyncClient
+Response = httpx.Response
 
 
-def open_client(*, at_once: int, proxies: bool = True) -> httpx.AsyncClient:
+def open_client(*, at_once: int, proxies: bool = True) -> Client:
     """Return a client for `at_once` calls at a time, closed by its caller; `proxies` as variables say."""
     limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
     return HttpxAiohttpClient(limits=limits, timeout=None, follow_redirects=False, trust_env=proxies)
@@ -67,29 +65,23 @@ def check_base_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def place(url: str) -> str:
-    """Return what may be shown of a URL: no user, no query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 @asynccontextmanager
 async def post(
-    client: httpx.AsyncClient,
+    client: Client,
     url: str,
     body: bytes,
     *,
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
     now: Callable[[], float] = time.time,
-) -> AsyncIterator[httpx.Response]:
+) -> AsyncIterator[Response]:
     """Send one POST and give its answer, with status 200, while the body is still to be read.
 
     Raises:
         ProviderError: the status is no success, or there is no answer; failures to read the body also.
     """
     request = client.build_request("POST", url, content=body, headers=headers)
-    response: httpx.Response | None = None
+    response: Response | None = None
     try:
         response = await client.send(request, stream=True)
         if response.status_code != 200:
@@ -105,12 +97,12 @@ async def post(
             await response.aclose()
 
 
-def chunks_of(response: httpx.Response) -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
+def chunks_of(response: Response) -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
     """Give the unpacked body piece by piece; leaving closes the generator at once."""
     return aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes()))
 
 
-async def _error_body(response: httpx.Response) -> str:
+async def _error_body(response: Response) -> str:
     """Read the start of an error's body; one that breaks off still has a status to be judged by."""
     body = bytearray()
     try:
@@ -124,19 +116,31 @@ async def _error_body(response: httpx.Response) -> str:
     return body[:_MAX_ERROR_BODY].decode("utf-8", "replace")
 
 
-async def read_body(response: httpx.Response, *, max_bytes: int = MAX_BODY) -> bytes:
+async def read_body(response: Response, *, max_bytes: int = MAX_BODY) -> bytes:
     """Read a whole body, unpacked.
 
     Raises:
-        Malformed: it is longer than `max_bytes`.
+        Malformed: it is longer than `max_bytes`, was cut, or cannot be unpacked.
     """
     body = bytearray()
-    async with chunks_of(response) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > max_bytes:
-                raise Malformed(f"the answer is longer than {max_bytes} bytes")
+    try:
+        async with chunks_of(response) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > max_bytes:
+                    raise Malformed(f"the answer is longer than {max_bytes} bytes")
+    except (httpx.HTTPError, aiohttp.ClientError) as error:
+        where = place(str(response.request.url))
+        raise Malformed(f"the body of {where}'s answer was cut or cannot be unpacked") from error
     return bytes(body)
+
+
+async def read_last_words(chunks: AsyncIterator[bytes]) -> None:
+    """Read what follows a stream's own end, usually here already; else the connection is lost."""
+    with suppress(TimeoutError, httpx.HTTPError, aiohttp.ClientError):
+        async with asyncio.timeout(_LAST_WORDS):
+            async for _ in chunks:
+                pass
 
 
 def parse_json(body: bytes, *, content_type: str = "", secrets: Iterable[str] = ()) -> Any:
@@ -153,61 +157,6 @@ def parse_json(body: bytes, *, content_type: str = "", secrets: Iterable[str] = 
         start = one_line(body[:400].decode("utf-8", "replace"), limit=120)
         kind = f" ({one_line(content_type, limit=60)})" if content_type else ""
         raise Malformed(f"the answer is not JSON{kind}: {start or 'an empty body'}") from error
-
-
-def status_error(
-    status: int, headers: Mapping[str, str], body: str, *, url: str, secrets: Iterable[str], now: float
-) -> ProviderError:
-    """Return what a status other than 200 means: try again, or never."""
-    value = _json_or_none(body)
-    error = value.get("error", value) if isinstance(value, dict) else body
-    said = error_text(error, secrets=secrets) if error else ""
-    message = f"{place(url)} answered {status}" + (f": {said}" if said else "")
-    if 300 <= status < 400:
-        return Refused(f"{message}: a redirect; set base_url to where it leads")
-    if status == 429 and isinstance(error, dict) and _OUT_OF_MONEY & {error.get("code"), error.get("type")}:
-        return Refused(message)
-    if status >= 500 or status in _TRY_AGAIN:
-        return Overloaded(message, retry_after=retry_after(headers, now=now))
-    if status < 300:
-        return Malformed(message)
-    return Refused(message, only_this=status in _ONLY_THIS_REQUEST)
-
-
-def _json_or_none(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Return the seconds a server asks to wait, from a number or an HTTP date; None when it does not say.
-
-    `now` is in seconds since 1970, used for dates only.
-    """
-    milliseconds = _seconds(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after", "").strip()
-    seconds = _seconds(text)
-    if seconds is not None or not text:
-        return seconds
-    try:
-        date = parsedate_to_datetime(text)
-        # A date in zone -0000 comes back without a zone, and means UTC.
-        stamp = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, stamp - now)
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def network_error(

@@ -6,16 +6,13 @@ what measures the time to the first token. An answer without its end (no finish 
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-
-import httpx
 
 from promptops.errors import Malformed, Truncated
 from promptops.messages import Completion, Request, Usage
@@ -33,8 +30,6 @@ from promptops.providers.keys import SHORTEST_SECRET
 from promptops.providers.sse import Event, events
 
 _KEY_HEADER = re.compile("auth|key|token|secret|cookie", re.IGNORECASE)
-# Seconds; a server may keep a stream open for ever after its last event.
-_LAST_WORDS = 0.05
 
 
 class OpenAI:
@@ -44,7 +39,7 @@ class OpenAI:
         self,
         base_url: str,
         api_key: str | None,
-        client: httpx.AsyncClient,
+        client: http.Client,
         *,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
@@ -88,16 +83,11 @@ class OpenAI:
             async with http.chunks_of(response) as chunks:
                 answer = await self._read_stream(chunks, asked_model=request.model, started=started)
                 answer = replace(answer, seconds=self._clock() - started)
-                await _read_to_the_end(chunks)
+                await http.read_last_words(chunks)
                 return answer
 
-    async def _read_whole(self, response: httpx.Response, *, asked_model: str) -> Completion:
-        try:
-            body = await http.read_body(response, max_bytes=self._max_bytes)
-        except httpx.RequestError as error:
-            raise Malformed(
-                f"the body of {http.place(self._url)}'s answer was cut or cannot be unpacked"
-            ) from error
+    async def _read_whole(self, response: http.Response, *, asked_model: str) -> Completion:
+        body = await http.read_body(response, max_bytes=self._max_bytes)
         value = http.parse_json(
             body, content_type=response.headers.get("content-type", ""), secrets=self._secrets
         )
@@ -195,14 +185,6 @@ class Deltas:
         return completion_from_message(
             message, finish_reason=self.finish_reason, model=self.model, usage=self.usage
         )
-
-
-async def _read_to_the_end(chunks: AsyncIterator[bytes]) -> None:
-    """Read what follows `[DONE]`, usually here already: else the connection is lost."""
-    with suppress(TimeoutError, httpx.HTTPError):
-        async with asyncio.timeout(_LAST_WORDS):
-            async for _ in chunks:
-                pass
 
 
 def _secrets(api_key: str | None, headers: Mapping[str, str]) -> tuple[str, ...]:
