@@ -29,7 +29,7 @@ def metric_lines(verdict: Verdict) -> list[MetricLine]:
 
 def _line(one: MetricVerdict, alpha: float) -> MetricLine:
     rule, result = one.rule, one.result
-    compares = rule.role != "observe"
+    guards = rule.role in ("guardrail", "both") and result.baseline_mean is not None
     return MetricLine(
         name=rule.metric,
         role=_role(one),
@@ -43,8 +43,8 @@ def _line(one: MetricVerdict, alpha: float) -> MetricLine:
         lower=result.lower,
         upper=result.upper,
         confidence=result.confidence,
-        margin=rule.margin if compares and rule.guardrail else None,
-        margin_is_default=rule.margin_is_default and compares and rule.guardrail,
+        margin=rule.margin if guards else None,
+        margin_is_default=rule.margin_is_default and guards,
         floor=rule.floor,
         status=one.status.value,
         p_noninferior=result.p_noninferior,
@@ -75,7 +75,9 @@ def _unit(one: MetricVerdict) -> Unit:
 
 
 def _warnings(one: MetricVerdict, alpha: float) -> list[str]:
-    words = [_warning(code, one.result) for code in one.warnings]
+    # Nearly every run answers everything: only what says what is right is worth a word about it.
+    codes = [code for code in one.warnings if code != "all_pass_both" or one.rule.says_what_is_right]
+    words = [_warning(code, one.result) for code in codes]
     if one.never is not None and one.never.status == Status.PASS:
         words.append(
             f"none in {one.never.n} answers; the true rate is below {one.never.rate_upper:.2%} "

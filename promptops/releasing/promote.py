@@ -14,8 +14,9 @@ from promptops.evaluation.plan import Plan, make_plan
 from promptops.sampling import source_of
 from promptops.gitstore.commits import Committed, commit_files
 from promptops.gitstore.releases import release_files
+from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
-from promptops.records import Evidence, Release, Version, canonical, link, sha256
+from promptops.records import Evidence, Release, Version, canonical, following, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground
 from promptops.report import Report, Side
 from promptops.workspace import Workspace
@@ -95,7 +96,7 @@ async def promote(
             exit_code=report.exit_code() or 4,
             report=report,
         )
-    at = _moment(now())
+    at = moment_text(now())
     evidence = evidence_of(report, at=at) if report is not None else None
     release, version = _records(workspace, found, candidate, pointer, evidence, report, wish, at)
     committed = commit_files(
@@ -183,38 +184,39 @@ def _records(
     at: str,
 ) -> tuple[Release, Version]:
     prompt = candidate.prompt
-    number = found.number_for(prompt.id, prompt.digest)
-    version = Version(
+    # A version is written once: a digest that was released before keeps its number and its file.
+    known = found.here.number_of(prompt.id, prompt.digest)
+    version = found.here.version(prompt.id, known) if known else _frozen(found, prompt)
+    verdict = report.verdict if report is not None else "pass"
+    release = following(
+        pointer,
+        version=version,
+        environment=wish.environment,
+        kind="promote" if pointer else "first",
+        evidence=sha256(canonical(evidence)) if evidence else None,
+        reason=wish.reason.strip(),
+        by=workspace.repo.identity(),
+        at=at,
+        accepted=verdict == "inconclusive" and not wish.force,
+        forced=verdict != "pass" and wish.force,
+    )
+    return release, version
+
+
+def _frozen(found: Ground, prompt: Prompt) -> Version:
+    return Version(
         id=prompt.id,
-        version=number,
+        version=found.number_for(prompt.id, prompt.digest),
         digest=prompt.digest,
         path=prompt.path,
         source=prompt.source,
         partials=dict(prompt.partials),
         body=dict(prompt.body),
     )
-    verdict = report.verdict if report is not None else "inconclusive"
-    release = Release(
-        id=prompt.id,
-        environment=wish.environment,
-        sequence=pointer.sequence + 1 if pointer else 1,
-        version=number,
-        digest=prompt.digest,
-        kind="promote" if pointer else "first",
-        evidence=sha256(canonical(evidence)) if evidence else None,
-        reason=wish.reason.strip(),
-        by=workspace.repo.identity(),
-        at=at,
-        accepted=verdict == "inconclusive" and report is not None and not wish.force,
-        forced=wish.force and verdict != "pass",
-        previous=link(pointer) if pointer else None,
-    )
-    # A version is written once: a digest that was released before keeps its file.
-    known = found.here.number_of(prompt.id, prompt.digest)
-    return release, found.here.version(prompt.id, known) if known else version
 
 
-def _moment(now: datetime) -> str:
+def moment_text(now: datetime) -> str:
+    """Return a time as records write it."""
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

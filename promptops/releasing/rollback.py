@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import Releases, read_releases, release_files
-from promptops.records import Evidence, Release, Version, link
+from promptops.records import Release, Version, following
 from promptops.releasing.base import check_not_behind, ground
-from promptops.releasing.promote import Outcome, push_branch, takes_effect
+from promptops.releasing.promote import Outcome, moment_text, push_branch, takes_effect
 from promptops.workspace import Workspace
 
 
@@ -64,17 +64,27 @@ def rollback(
     pointer = check_not_behind(found, prompt, wish.environment)
     if pointer is None:
         raise NothingToDo(f"{prompt} is not live in {wish.environment}; there is nothing to roll back")
-    target = found.here.version(prompt, wish.version or _before(found.here, pointer))
+    target = found.here.version(prompt, wish.version or _before(pointer))
     if target.version == pointer.version:
         said = f"{prompt} v{target.version} is already live in {wish.environment}"
         return Outcome(prompt=prompt, environment=wish.environment, said=(said,))
-    evidence = evidence_for(found.here, target)
+    evidence = _evidence(found.here, pointer, target)
     if evidence is None and not wish.force:
         raise ConfigError(
-            f"v{target.version} went live without any evidence; test it with promptops test {prompt}@v{target.version}, "
-            f'or: promptops rollback {prompt} --to v{target.version} --force -m "why"'
+            f"v{target.version} went live without any evidence: test it with promptops test {prompt}@v{target.version}, "
+            f'or overrule it, visibly: promptops rollback {prompt} --to v{target.version} --force -m "why"'
         )
-    release = _release(workspace, pointer, target, evidence, wish, now)
+    release = following(
+        pointer,
+        version=target,
+        environment=wish.environment,
+        kind="rollback",
+        evidence=evidence,
+        reason=wish.reason.strip(),
+        by=workspace.repo.identity(),
+        at=moment_text(now()),
+        forced=evidence is None,
+    )
     committed = commit_files(
         workspace.repo,
         release_files(root, release),
@@ -88,60 +98,30 @@ def rollback(
         environment=wish.environment,
         said=(
             *takes_effect(found, release, committed),
-            f"rolled back from v{pointer.version}, not re-tested; its evidence is the one it went live with",
+            f"rolled back from v{pointer.version}, not re-tested: "
+            + ("its evidence is the one it went live with" if evidence else "it has no evidence"),
         ),
         release=release,
         committed=committed,
     )
 
 
-def _before(releases: Releases, pointer: Release) -> int:
-    """Return the version that was live before the one that is.
-
-    It is read from the evidence in the tree, which names what was live when the pointer's version went live; so a
-    version that was itself rolled back from is never a target, and a clone of depth 1 is enough.
-    """
-    evidence = releases.evidence(pointer.id, pointer.evidence) if pointer.evidence else None
-    if evidence is not None and evidence.baseline is not None:
-        return evidence.baseline.version
-    if pointer.sequence == 1 or evidence is not None:
-        raise NothingToDo(f"{pointer.id} v{pointer.version} is the first release; there is nothing before it")
-    raise NothingToDo(
-        f"v{pointer.version} has no evidence that says what was live before it; name the version: "
-        f"promptops rollback {pointer.id} --to vN (promptops log {pointer.id} lists them)"
-    )
+def _before(pointer: Release) -> int:
+    """Return the last version that was live and was not itself rolled back from; the pointer lists them."""
+    if not pointer.fallbacks:
+        raise NothingToDo(
+            f"nothing was live before {pointer.id} v{pointer.version}; there is nothing to go back to"
+        )
+    return pointer.fallbacks[0].version
 
 
-def evidence_for(releases: Releases, version: Version) -> tuple[str, Evidence] | None:
-    """Return the evidence with which a version went live and its hash; a PASS before any other, the oldest first."""
-    found = releases.evidence_of(version.id, version.digest)
-    ranked = sorted(found, key=lambda one: (one[1].verdict != "pass", one[1].at, one[0]))
-    return ranked[0] if ranked else None
-
-
-def _release(
-    workspace: Workspace,
-    pointer: Release,
-    target: Version,
-    evidence: tuple[str, Evidence] | None,
-    wish: Retreat,
-    now: Callable[[], datetime],
-) -> Release:
-    return Release(
-        id=pointer.id,
-        environment=pointer.environment,
-        sequence=pointer.sequence + 1,
-        version=target.version,
-        digest=target.digest,
-        kind="rollback",
-        evidence=evidence[0] if evidence else None,
-        reason=wish.reason.strip(),
-        by=workspace.repo.identity(),
-        at=now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        accepted=False,
-        forced=evidence is None,
-        previous=link(pointer),
-    )
+def _evidence(releases: Releases, pointer: Release, target: Version) -> str | None:
+    """Return the evidence with which a version went live: what the pointer remembers, else a PASS in the tree."""
+    for one in pointer.fallbacks:
+        if one.version == target.version and one.evidence is not None:
+            return one.evidence
+    passed = [one for one in releases.evidence_of(target.id, target.digest) if one[1].verdict == "pass"]
+    return min(passed, key=lambda one: (one[1].at, one[0]))[0] if passed else None
 
 
 def _message(release: Release, pointer: Release) -> str:
