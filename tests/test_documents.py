@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -337,6 +337,7 @@ PIECES += [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+@settings(deadline=None)
 def test_any_text_is_a_model_or_an_invalid_file(text: str):
     for model in (Example, PromptSpec):
         try:
@@ -346,6 +347,7 @@ def test_any_text_is_a_model_or_an_invalid_file(text: str):
 
 
 @given(st.binary(max_size=60))
+@settings(deadline=None)
 def test_any_bytes_are_text_or_an_invalid_file(raw: bytes):
     try:
         text = decode(raw, path="p")

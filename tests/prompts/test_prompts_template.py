@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.prompts.template import (
@@ -90,6 +90,7 @@ def test_none_is_sent_as_written():
 
 
 @given(st.text(max_size=40), st.sampled_from(["jinja2", "simple"]))
+@settings(deadline=None)
 def test_text_from_data_is_never_a_template(data: str, kind: str):
     for hostile in (data, "{{ b }}" + data, "{% include 'p' %}", "{#" + data):
         assert render_text(kind, "<{{ a }}>", {"a": hostile, "b": "secret"}, {"p": "P"}) == f"<{hostile}>"
@@ -312,6 +313,7 @@ PIECES += [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
+@settings(deadline=None)
 def test_any_text_renders_or_is_a_fault(text: str):
     for kind in ("jinja2", "simple"):
         try:
