@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from random import Random
 
 import pytest
 import yaml
@@ -231,6 +232,80 @@ def test_a_release_follows_the_one_before_it() -> None:
     assert "sha256:" + second.previous.sha256 == records.sha256(records.canonical(first))
 
 
+def test_following_builds_a_chain_that_knows_what_to_fall_back_to() -> None:
+    rows: list[Release] = []
+    for number, kind in (
+        (1, "first"),
+        (2, "promote"),
+        (3, "promote"),
+        (2, "rollback"),
+        (1, "rollback"),
+        (4, "promote"),
+    ):
+        rows.append(step(rows[-1] if rows else None, number, kind))
+    assert [row.sequence for row in rows] == [1, 2, 3, 4, 5, 6]
+    backs = [[old.version for old in row.fallbacks] for row in rows]
+    assert backs == [[], [1], [2, 1], [1], [], [1]]
+    assert all(records.illegal_step(old, new) is None for old, new in zip([None, *rows], rows, strict=False))
+
+
+def step(previous: Release | None, number: int, kind: str, **more: object) -> Release:
+    body = {**BODY, "n": number}
+    frozen = version(version=number, body=body, digest=records.body_digest(body))
+    values = {"environment": "production", "evidence": None, "reason": "", "by": "Ada <a@b>", "at": AT}
+    return records.following(previous, version=frozen, kind=kind, **{**values, **more})  # type: ignore[arg-type]
+
+
+def test_a_rollback_beyond_what_is_listed_keeps_the_list_without_it() -> None:
+    row = step(step(None, 1, "first"), 2, "promote")
+    assert [old.version for old in step(row, 7, "rollback").fallbacks] == [1]
+
+
+def test_the_list_of_fallbacks_has_an_end() -> None:
+    row = step(None, 1, "first")
+    for number in range(2, 30):
+        row = step(row, number, "promote")
+    assert len(row.fallbacks) == records.MAX_FALLBACKS
+
+
+def test_steps_that_are_none_are_refused_with_the_reason() -> None:
+    first = step(None, 1, "first")
+    second = step(first, 2, "promote")
+    third = step(second, 3, "promote")
+    with pytest.raises(InvalidInput, match="live already"):
+        step(second, 2, "promote")
+    with pytest.raises(InvalidInput, match="not of greet in production"):
+        step(second, 3, "promote", environment="staging")
+    with pytest.raises(InvalidInput, match="versions are called that"):
+        step(None, 1, "first", environment="v1")
+    for previous, new, words in (
+        (None, second, "starts at sequence 2"),
+        (first, third, "from sequence 1 to 3"),
+        (first.model_copy(update={"reason": "edited"}), second, "does not name the hash"),
+        (second, third.model_copy(update={"fallbacks": []}), "other fallbacks"),
+    ):
+        assert words in (records.illegal_step(previous, new) or "")
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from(["version", "release", "evidence"]))
+def test_a_mutated_record_is_read_or_refused_and_never_a_traceback(random: Random, kind: str) -> None:
+    record = {"version": version(), "release": release(), "evidence": evidence()}[kind]
+    data = bytearray(records.canonical(record))
+    for _ in range(random.randrange(1, 6)):
+        at = random.randrange(len(data))
+        data[at : at + random.randrange(3)] = random.randbytes(random.randrange(3))
+    parse = {
+        "version": records.parse_version,
+        "release": records.parse_release,
+        "evidence": records.parse_evidence,
+    }
+    try:
+        again = parse[kind](bytes(data), path="x")
+    except (InvalidFile, IntegrityError):
+        return
+    assert records.is_canonical(bytes(data), again) == (records.canonical(again) == bytes(data))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -269,6 +344,13 @@ def test_hostile_files_are_problems_with_a_place(data: bytes) -> None:
     for parse in (records.parse_version, records.parse_release, records.parse_evidence):
         with pytest.raises(InvalidFile, match="file"):
             parse(data, path="file")
+
+
+def test_what_can_be_read_and_never_written_is_not_canonical() -> None:
+    data = records.canonical(release()).replace(b"reason: start", b'reason: "a\\0b"')
+    assert not records.is_canonical(data, records.parse_release(data, path="x"))
+    data = records.canonical(evidence()).replace(b"-0.01", b"NaN")
+    assert not records.is_canonical(data, records.parse_evidence(data, path="x"))
 
 
 def test_a_problem_names_the_line() -> None:

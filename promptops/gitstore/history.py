@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from promptops.errors import InvalidFile, PromptopsError, RepoError
+from promptops.gitstore.objects import Objects
 from promptops.gitstore.releases import Releases, folder, read_releases
-from promptops.gitstore.repo import Objects, Repo
+from promptops.gitstore.repo import Repo
 from promptops.gitstore.trees import CommitTree, Tree, guess_id, holds_prompt, mentions, read_prompt
 from promptops.gitstore.walk import Commit, State, states, walk
 from promptops.records import Release, parse_release

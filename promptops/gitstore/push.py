@@ -10,7 +10,8 @@ import re
 from typing import Final
 
 from promptops.errors import LostRace, RepoError
-from promptops.gitstore.repo import Repo, own_words
+from promptops.gitstore.objects import own_words
+from promptops.gitstore.repo import Repo
 
 _BEHIND: Final = ("fetch first", "non-fast-forward", "stale info", "needs force")
 _RACE: Final = ("cannot lock ref", "incorrect old value", "failed to update ref", "reference already exists")

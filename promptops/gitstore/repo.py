@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from promptops.errors import RepoError
+from promptops.gitstore.objects import Objects, own_words
 
 # What an outer git tells its hooks about its own repository; see `git rev-parse --local-env-vars`.
 _LOCATION: Final = (
@@ -44,8 +45,6 @@ _LOCATION: Final = (
 )
 _OPTIONS: Final = ("--literal-pathspecs", "-c", "core.quotepath=off", "-c", "log.showSignature=false")
 _QUIET: Final = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
-# Under the size of a pipe, so that neither side waits for the other while questions are being written.
-_BATCH_BYTES: Final = 32_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,14 +225,16 @@ class Repo:
     @contextmanager
     def objects(self) -> Iterator[Objects]:
         """Open the one `git cat-file --batch` that reads everything inside the block."""
-        command = ["git", "cat-file", "--batch"]
-        with subprocess.Popen(
-            command, cwd=self.home, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process:
+        command, pipe = ["git", "cat-file", "--batch"], subprocess.PIPE
+        with (
+            tempfile.TemporaryFile() as complaints,
+            subprocess.Popen(
+                command, cwd=self.home, env=_environment(), stdin=pipe, stdout=pipe, stderr=complaints
+            ) as process,
+        ):
             assert process.stdin is not None
             assert process.stdout is not None
-            yield Objects(process.stdin, process.stdout, {})
-            process.stdin.close()
+            yield Objects(process.stdin, process.stdout, complaints)
 
     def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return name → content of what exists; a name is an object's, or `COMMIT:path`."""
@@ -302,60 +303,6 @@ class GitSaidNo(RepoError):
     def __init__(self, command: str, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
         super().__init__(f"git {command}: {own_words(err or out)}")
-
-
-class Objects:
-    """An open `git cat-file --batch`; what has been read once is kept."""
-
-    def __init__(self, questions: IO[bytes], answers: IO[bytes], known: dict[str, bytes | None]) -> None:
-        self._questions, self._answers, self._known = questions, answers, known
-
-    def read(self, name: str) -> bytes | None:
-        """Return the content of an object, None if there is none."""
-        return self.read_many([name]).get(name)
-
-    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return name → content of what exists."""
-        wanted = list(dict.fromkeys(names))
-        for chunk in _chunks([name for name in wanted if name not in self._known and "\n" not in name]):
-            self._questions.write("".join(f"{name}\n" for name in chunk).encode(errors="surrogateescape"))
-            self._questions.flush()
-            for name in chunk:
-                self._known[name] = self._answer()
-        found = ((name, self._known.get(name)) for name in wanted)
-        return {name: content for name, content in found if content is not None}
-
-    def _answer(self) -> bytes | None:
-        header = self._answers.readline().split()
-        if len(header) != 3 or not header[2].isdigit():
-            if not header:
-                raise RepoError("git cat-file ended before it had answered; the repository may be damaged")
-            return None
-        content = self._answers.read(int(header[2]))
-        self._answers.read(1)
-        return content
-
-
-def own_words(text: str) -> str:
-    """Return what git or a hook printed, as one line without its prefixes."""
-    lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    said = [
-        line.removeprefix("fatal: ").removeprefix("error: ") for line in lines if not line.startswith("hint:")
-    ]
-    return "; ".join(said) or "failed without a word"
-
-
-def _chunks(names: list[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    size = 0
-    for name in names:
-        if chunk and size + len(name) * 4 + 1 > _BATCH_BYTES:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(name)
-        size += len(name) * 4 + 1
-    if chunk:
-        yield chunk
 
 
 def _open_words(start: Path, stderr: bytes) -> str:

@@ -17,7 +17,8 @@ from typing import Final, Protocol
 
 from promptops.documents import decode
 from promptops.errors import InvalidFile, Problem, RepoError
-from promptops.gitstore.repo import Objects, Repo, TreeEntry
+from promptops.gitstore.objects import Objects
+from promptops.gitstore.repo import Repo, TreeEntry
 from promptops.prompts.model import Prompt
 from promptops.prompts.parse import parse_prompt
 from promptops.prompts.paths import is_prompt_path, stem

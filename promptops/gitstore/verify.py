@@ -281,6 +281,7 @@ class _History:
             return
         try:
             release, previous = self._pointer(path, new), self._pointer(path, old)
+            wrong = illegal_step(previous, release) if release is not None else None
         except PromptopsError as error:
             yield from _unreadable(path, error, commit.oid)
             return
@@ -292,7 +293,7 @@ class _History:
             if release.sequence > 1:
                 yield _finding(Severity.UNCHECKED, path, f"{message}; git fetch --unshallow", commit.oid)
             return
-        if wrong := illegal_step(previous, release):
+        if wrong:
             yield _error(path, f"{wrong}{_guess(previous, release)}; written by {_who(commit)}", commit.oid)
 
     def _pointer(self, path: str, entry: TreeEntry | None) -> Release | None:

@@ -211,6 +211,7 @@ SPOILED = [
     (edit(POINTER, b"version: 2", b"version: 1"), "says that v1 is"),
     (edit(POINTER, b"sequence: 4", b"sequence: 5"), "cannot follow"),
     (edit(POINTER, b"Ada", b"Eve"), "from sequence 4 to 4"),
+    (edit(POINTER, b'reason: ""', b'reason: "\\0"'), "not written as promptops writes it"),
     (edit(POINTER, b"kind: rollback", b"kind:  rollback"), "not written as promptops writes it"),
     (edit(f"{FOLDER}/v1.yaml", b"Hello 1", b"Hello 2"), "written once"),
     (edit(f"{FOLDER}/v3.yaml", b"      content: Hello 3", b"      content: Hello 4"), "written once"),

@@ -147,3 +147,15 @@ def test_reading_imports_no_gitpython():
 def test_the_words_of_git_lose_their_prefixes_and_hints():
     assert own_words("error: a\nhint: b\r\nfatal: c\n") == "a; c"
     assert own_words("\n") == "failed without a word"
+
+
+def test_a_partial_clone_offline_reads_what_it_has_and_says_what_it_lacks(work, git, tmp_path):
+    git("config", "uploadpack.allowFilter", "true", cwd=work)
+    write(work, "app.py", "print(2)\n")
+    git("commit", "-q", "-a", "-m", "Two", cwd=work)
+    git("clone", "-q", "--filter=blob:none", f"file://{work}", "partial", cwd=tmp_path)
+    work.rename(tmp_path / "gone")
+    repo = Repo.open(tmp_path / "partial")
+    assert repo.read_many(["HEAD:app.py"]) == {"HEAD:app.py": b"print(2)\n"}
+    with pytest.raises(RepoError, match=r"git cat-file ended before it had answered: .+"):
+        repo.read_many(["HEAD~1:app.py"])
