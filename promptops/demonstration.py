@@ -54,7 +54,7 @@ def steps(recorded: bool) -> list[Step]:
         ),
         Step(
             said="A careless edit: the examples cost tokens, and every test by hand still looks fine.",
-            command=("cp", "demo/careless.prompt.yaml", FILE),
+            command=("cp", "demo/language-id.v2.yaml", FILE),
         ),
         Step(said="What changed, in words.", command=(*ours, "diff", PROMPT)),
         Step(
@@ -69,7 +69,7 @@ def steps(recorded: bool) -> list[Step]:
             said="Somebody commits it all the same …", command=("git", "commit", "-qam", "Shorten the prompt")
         ),
         Step(said="… and wants it live.", command=(*ours, "promote", PROMPT, *only), expected=3),
-        Step(said="A better edit.", command=("cp", "demo/better.prompt.yaml", FILE)),
+        Step(said="A better edit.", command=("cp", "demo/language-id.v3.yaml", FILE)),
         Step(
             said="Only what is new is asked: live answers come from the cache.",
             command=(*ours, "test", PROMPT, *only),

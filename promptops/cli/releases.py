@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +51,8 @@ def promote(
 
     Refused when the candidate is worse (exit 3) or when the samples cannot tell (exit 4).
     """
+    import asyncio
+
     from promptops.cli.here import workspace
     from promptops.cli.output import note
     from promptops.cli.progress import ProgressLine, before_asking

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,6 +66,8 @@ def test(
 
     Without a name: every prompt that differs from what is live. Exit code 0 pass, 3 regression, 4 inconclusive.
     """
+    import asyncio
+
     from promptops.cli.here import workspace
     from promptops.cli.output import note
     from promptops.cli.progress import ProgressLine, before_asking
@@ -122,6 +123,8 @@ def try_(
     json: Json = False,
 ) -> None:
     """Answer a few samples beside what is live: the inner loop, without a verdict."""
+    import asyncio
+
     from promptops.cli.here import workspace
     from promptops.cli.output import console, note, show_json
     from promptops.evaluation.trial import Trial, try_prompt

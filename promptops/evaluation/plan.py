@@ -14,12 +14,12 @@ from typing import Any
 
 import rfc8785
 
-from promptops.errors import InvalidInput
+from promptops.errors import ConfigError, InvalidInput
 from promptops.evaluation.policy import policy_of
 from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.gate import Policy
 from promptops.ports import Scorer
-from promptops.prompts.model import Prompt, ScorerSpec
+from promptops.prompts.model import GateSpec, Prompt, ScorerSpec
 from promptops.prompts.render import render_sample
 from promptops.reading import Contender
 from promptops.samples import Sample
@@ -67,6 +67,7 @@ def make_plan(
         ConfigError: a scorer cannot be made.
     """
     prompt = candidate.prompt
+    _check_available(prompt.spec.gate)
     specs, scorers, chosen = scorers_of(prompt, workspace, source)
     policy = policy_of(
         prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
@@ -87,8 +88,32 @@ def make_plan(
             "policy": _policy_digest(prompt, specs, workspace),
             "providers": _providers_digest(arms, workspace),
         },
-        warnings=tuple(text for text in (chosen, _about_clusters(samples)) if text),
+        warnings=tuple(
+            text for text in (chosen, _about_clusters(samples), _about_slices(prompt.spec.gate)) if text
+        ),
     )
+
+
+def _check_available(gate: GateSpec) -> None:
+    """Refuse what is declared and could not be kept: a gate word that does nothing would be wrong in silence.
+
+    Raises:
+        ConfigError: naming the words.
+    """
+    critical = gate.slices is not None and (gate.slices.critical or gate.slices.policy == "block")
+    declared = {
+        "gate.slices that may block": critical,
+        "gate.sequential": gate.sequential is not None,
+        "gate.anchor": gate.anchor is not None,
+    }
+    if missing := [name for name, written in declared.items() if written]:
+        raise ConfigError(f"{', '.join(missing)}: not available yet; remove it, so that nobody counts on it")
+
+
+def _about_slices(gate: GateSpec) -> str:
+    if gate.slices is None or not gate.slices.by:
+        return ""
+    return f"slices by {', '.join(gate.slices.by)} are not judged yet; only the whole is"
 
 
 def scorers_of(
