@@ -59,7 +59,7 @@ ToolName = Annotated[
 class Written(BaseModel):
     """What people write: unknown keys are problems, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class MessageSpec(Written):

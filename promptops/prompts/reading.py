@@ -20,7 +20,11 @@ def find_partials(text: str) -> Iterator[tuple[str, int]]:
     Raises:
         TemplateFault: not a template, or a name that is not a constant text.
     """
-    for node in parsed(text).find_all(_NAMING):
+    yield from _named(parsed(text))
+
+
+def _named(tree: nodes.Template) -> Iterator[tuple[str, int]]:
+    for node in tree.find_all(_NAMING):
         name = getattr(node, "template", None)
         if not isinstance(name, nodes.Const) or not isinstance(name.value, str):
             raise TemplateFault(
@@ -47,7 +51,7 @@ def find_variables(text: str, partials: Mapping[str, str]) -> tuple[set[str], se
         free = _undeclared(tree, partial) - given - _GLOBALS
         names |= free
         required |= free - _optional(tree)
-        for name, line in find_partials(source):
+        for name, line in _named(tree):
             if name not in partials:
                 raise TemplateFault(f"no partial called {name!r}", line=line, name=partial)
             if name not in seen:

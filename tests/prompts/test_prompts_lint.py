@@ -59,12 +59,10 @@ def test_the_prompt_of_the_documentation_has_nothing_to_say():
             + "tools:\n  - {name: a, description: b}\n  - {name: c, risk: irreversible, approval: none}\n"
             "  - {name: d, description: e, risk: read}\n",
             [
-                "9:5: warning: a has no risk, so it counts as irreversible; write read, write or irreversible "
-                "[tool-risk]",
-                "9:5: warning: a is irreversible and says nothing of approval; write required or none "
-                "[tool-approval]",
+                "9:5: warning: a is irreversible and says nothing of approval; write required or none [tool-approval]",
+                "9:5: warning: a has no risk, so it counts as irreversible; write read, write or irreversible [tool-risk]",
                 "10:5: warning: c has no description to choose it by [tool-description]",
-                "10:46: info: c runs without approval [tool-approval]",
+                "10:45: info: c runs without approval [tool-approval]",
             ],
         ),
     ],
