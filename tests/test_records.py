@@ -346,6 +346,14 @@ def test_hostile_files_are_problems_with_a_place(data: bytes) -> None:
             parse(data, path="file")
 
 
+def test_a_body_without_a_canonical_form_is_an_integrity_error() -> None:
+    data = records.canonical(version()).replace(
+        b"model: openai/gpt-4o-mini\n  messages", b"model: .nan\n  messages"
+    )
+    with pytest.raises(IntegrityError, match="no canonical form"):
+        records.parse_version(data, path="x")
+
+
 def test_what_can_be_read_and_never_written_is_not_canonical() -> None:
     data = records.canonical(release()).replace(b"reason: start", b'reason: "a\\0b"')
     assert not records.is_canonical(data, records.parse_release(data, path="x"))

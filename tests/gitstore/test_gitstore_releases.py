@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from gitstore_help import copy_of, frozen, release
+from gitstore_help import copy_of, frozen, release, seen_by_the_gate
 
 from promptops.errors import IntegrityError, InvalidFile, InvalidInput, NotFound, RepoError
+from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import chain, live, next_version, read_releases, release_files, release_ref
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.verify import Severity, verify
-from promptops.records import canonical, following, parse_release
+from promptops.records import canonical, following, parse_release, sha256
 
 FOLDER = "prompts/releases/greet"
 POINTER = f"{FOLDER}/production.yaml"
@@ -342,3 +343,67 @@ def test_a_release_file_of_garbage_is_a_finding_and_an_error_when_it_is_needed(r
 def test_verify_works_in_a_bare_repository(released, git, tmp_path):
     git("clone", "-q", "--bare", str(released), "bare.git", cwd=tmp_path)
     assert verify(Repo.open(tmp_path / "bare.git")) == ()
+
+
+def overruled(verdict: str, **more: object):
+    """Commit a promotion of v4 by hand, with evidence of this verdict."""
+
+    def change(top: Path) -> None:
+        repo = Repo.open(top)
+        seen = seen_by_the_gate(more.pop("about", frozen(4)), verdict) if verdict != "none" else None
+        digest = sha256(canonical(seen)) if seen else None
+        record = following(
+            live(repo, "greet", "production", "HEAD"),
+            version=frozen(4),
+            environment="production",
+            kind="promote",
+            evidence=digest,
+            reason="why",
+            by="Ada <ada@example.org>",
+            at="2026-01-05T10:00:00Z",
+            **more,
+        )
+        files = release_files("prompts", record, version=frozen(4), evidence=seen)
+        commit_files(repo, files, "By hand")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (overruled("pass"), None),
+        (overruled("inconclusive"), "says INCONCLUSIVE, and nobody accepted it"),
+        (overruled("inconclusive", accepted=True), None),
+        (overruled("regression"), "says REGRESSION, and nobody forced it"),
+        (overruled("regression", accepted=True), "says REGRESSION, and nobody forced it"),
+        (overruled("regression", forced=True), None),
+        (overruled("none"), "without evidence"),
+        (overruled("none", forced=True), None),
+        (overruled("pass", about=frozen(5)), "not about v4"),
+    ],
+)
+def test_a_release_must_be_carried_by_its_evidence_or_by_a_person(released, change, reason):
+    change(released)
+    found = errors(released)
+    assert (found == []) if reason is None else any(reason in line for line in found), found
+
+
+def test_a_damaged_repository_is_a_finding(released, git):
+    blob = git("rev-parse", f"HEAD:{POINTER}", cwd=released)
+    (released / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    found = errors(released)
+    assert any("content is not in this repository" in line for line in found), found
+    with pytest.raises(RepoError, match="objects are missing"):
+        live(Repo.open(released), "greet", "production", "HEAD")
+
+
+@pytest.mark.parametrize(("real", "words"), [(True, "dropped by a merge"), (False, "was deleted by Ada")])
+def test_a_merge_that_drops_a_release_file_is_named(released, git, real, words):
+    git("checkout", "-q", "-b", "side", cwd=released)
+    release(released, frozen(4)) if real else git("commit", "-q", "--allow-empty", "-m", "Side", cwd=released)
+    git("checkout", "-q", "main", cwd=released)
+    git("merge", "-q", "--no-ff", "--no-commit", "side", cwd=released)
+    git("rm", "-q", f"{FOLDER}/v3.yaml", cwd=released)
+    git("commit", "-q", "--allow-empty", "-m", "Drop", cwd=released)
+    assert any(words in line for line in errors(released))
