@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.errors import InvalidFile, NothingToDo, NotFound, Problem
-from promptops.messages import Request
+from promptops.errors import InvalidFile, NotFound, NothingToDo, Problem
 from promptops.gitstore.trees import prompts
+from promptops.messages import Request
 from promptops.prompts.diff import PromptDiff, diff, diff_requests
 from promptops.prompts.lint import Finding, lint
 from promptops.prompts.model import Prompt

@@ -12,7 +12,10 @@ import typer
 from promptops.cli.options import Command, Environment, Json, PromptId, Reason
 
 if TYPE_CHECKING:
-    from promptops.releasing.promote import Outcome
+    from promptops.releasing.outcome import Outcome
+    from promptops.releasing.rollback import Target
+    from promptops.report import Report
+    from promptops.workspace import Workspace
 
 Push = Annotated[bool, typer.Option("--push", help="Release directly: push to the release branch.")]
 Branch = Annotated[
@@ -82,6 +85,7 @@ def rollback(
     ] = None,
     environment: Environment = None,
     reason: Reason = None,
+    test: Annotated[bool, typer.Option("--test", help="Test it against what is live now, first.")] = False,
     force: Force = False,
     push: Push = False,
     branch: Branch = None,
@@ -89,7 +93,7 @@ def rollback(
 ) -> None:
     """Make the version that was live before live again; offline, in any clone, without a test."""
     from promptops.cli.here import workspace
-    from promptops.releasing.rollback import Retreat, target_of
+    from promptops.releasing.rollback import Retreat, target_of, target_version
     from promptops.releasing.rollback import rollback as release
 
     here = workspace()
@@ -102,7 +106,21 @@ def rollback(
         push=push,
         branch=branch,
     )
-    _show(release(here, name, root, wish, now=_now), json=json)
+    target = target_version(here, name, root, wish)
+    report = _retested(here, target) if test else None
+    _show(release(here, target, wish, now=_now, report=report), json=json)
+
+
+def _retested(here: Workspace, target: Target) -> Report:
+    import asyncio
+
+    from promptops.cli.output import note
+    from promptops.cli.progress import ProgressLine, before_asking
+    from promptops.evaluation.evaluate import Options
+    from promptops.releasing.retest import retest
+
+    options = Options(say=note, on_progress=ProgressLine())
+    return asyncio.run(retest(here, target, options=options, before_asking=before_asking))
 
 
 def _now() -> datetime:

@@ -16,13 +16,13 @@ import rfc8785
 
 from promptops.errors import ConfigError, InvalidInput
 from promptops.evaluation.policy import policy_of
-from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.gate import Policy
 from promptops.ports import Scorer
 from promptops.prompts.model import GateSpec, Prompt, ScorerSpec
 from promptops.prompts.render import render_sample
 from promptops.reading import Contender
 from promptops.samples import Sample
+from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.scorers.build import build_scorer
 from promptops.scorers.defaults import default_scorers
 from promptops.workspace import Workspace

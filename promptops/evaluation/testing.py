@@ -10,9 +10,9 @@ from promptops.errors import ConfigError
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.outlook import outlook
 from promptops.evaluation.plan import Plan, make_plan
-from promptops.sampling import source_of
 from promptops.reading import Contender, contender, live_contender, prompt_ids
 from promptops.report import Report
+from promptops.sampling import source_of
 from promptops.workspace import Workspace
 
 # The gravest answer speaks for all: harm first, then what could not finish, then what is open.

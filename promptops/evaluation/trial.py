@@ -7,13 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from promptops.errors import ConfigError, NothingToDo, NotFound
+from promptops.errors import ConfigError, NotFound, NothingToDo
 from promptops.evaluation.arms import arm, open_endpoints
 from promptops.evaluation.changes import answer_text, describe
 from promptops.evaluation.evaluate import score_answer
 from promptops.evaluation.past import last_report
 from promptops.evaluation.plan import scorers_of
-from promptops.sampling import SampleSource, inputs_of, source_of
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
 from promptops.prompts.diff import diff
@@ -24,6 +23,7 @@ from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.replay import Arms, replay
 from promptops.samples import Pair, Sample
+from promptops.sampling import SampleSource, inputs_of, source_of
 from promptops.workspace import Workspace
 
 

@@ -1,11 +1,11 @@
-"""What a release is worked out on: the branch that it is committed to, what is live there, and what is live in truth."""
+"""What a release is worked out on: the branch that it is committed to, what is live there, and what truly is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from promptops.errors import RepoError
-from promptops.gitstore.releases import Releases, ReleaseRef, next_version, read_releases, release_ref
+from promptops.gitstore.releases import ReleaseRef, Releases, next_version, read_releases, release_ref
 from promptops.records import Release
 from promptops.workspace import Workspace
 
@@ -61,3 +61,17 @@ def check_not_behind(found: Ground, prompt: str, environment: str) -> Release | 
             f"{environment} has moved to v{live.version} on {name}; bring it in first: git merge {name}"
         )
     return here
+
+
+def push_branch(found: Ground) -> str:
+    """Return the branch that a direct push goes to.
+
+    Raises:
+        RepoError: none is known.
+    """
+    name = found.ref.ref
+    if name.startswith("refs/remotes/"):
+        return name.split("/", 3)[3]
+    if not name.startswith("refs/heads/"):
+        raise RepoError("there is no release branch to push to; set release_branch in promptops.yaml")
+    return name.removeprefix("refs/heads/")

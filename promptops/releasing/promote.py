@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from promptops.errors import ConfigError, RepoError
+from promptops.errors import ConfigError
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
-from promptops.sampling import source_of
-from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import release_files
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
 from promptops.records import Evidence, Release, Version, canonical, following, sha256
-from promptops.releasing.base import Ground, check_not_behind, ground
-from promptops.report import Report, Side
+from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
+from promptops.releasing.outcome import Outcome, moment_text, takes_effect
+from promptops.report import Report
+from promptops.sampling import source_of
 from promptops.workspace import Workspace
 
 
@@ -33,31 +33,6 @@ class Wish:
     first: bool = False
     push: bool = False
     branch: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of it. `release` is None where nothing was committed, and `said` tells why."""
-
-    prompt: str
-    environment: str
-    said: tuple[str, ...]
-    exit_code: int = 0
-    release: Release | None = None
-    committed: Committed | None = None
-    report: Report | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "schema": "promptops.release/1",
-            "prompt": self.prompt,
-            "environment": self.environment,
-            "said": list(self.said),
-            "exit_code": self.exit_code,
-            "release": self.release.model_dump(mode="json") if self.release else None,
-            "commit": self.committed.commit if self.committed else None,
-            "report": self.report.model_dump(mode="json", by_alias=True) if self.report else None,
-        }
 
 
 async def promote(
@@ -163,7 +138,7 @@ def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
         line.floor or line.role == "never" for line in report.metrics
     ):
         return (
-            "not promoted: a first release has nothing to be compared with, and no min or never says how good it must be",
+            "not promoted: a first release has nothing to be compared with, and no min or never judges it alone",
             f"adopt what is there: promptops promote {prompt} --first",
         )
     flag = "--accept" if allowed == "review" else "--force"
@@ -215,11 +190,6 @@ def _frozen(found: Ground, prompt: Prompt) -> Version:
     )
 
 
-def moment_text(now: datetime) -> str:
-    """Return a time as records write it."""
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _message(release: Release, report: Report | None) -> str:
     overruled = " (forced)" if release.forced else " (accepted)" if release.accepted else ""
     subject = f"Promote {release.id} v{release.version} to {release.environment}{overruled}"
@@ -229,34 +199,3 @@ def _message(release: Release, report: Report | None) -> str:
     else:
         lines.append("Adopted as it is: nothing to compare with, and no floor.")
     return "\n\n".join([subject, *lines])
-
-
-def push_branch(found: Ground) -> str:
-    """Return the branch that a direct push goes to.
-
-    Raises:
-        RepoError: none is known.
-    """
-    name = found.ref.ref
-    if name.startswith("refs/remotes/"):
-        return name.split("/", 3)[3]
-    if not name.startswith("refs/heads/"):
-        raise RepoError("there is no release branch to push to; set release_branch in promptops.yaml")
-    return name.removeprefix("refs/heads/")
-
-
-def takes_effect(found: Ground, release: Release, committed: Committed) -> tuple[str, ...]:
-    """Say when a release takes effect: at once, after a push, or when a pull request is merged."""
-    what = f"{release.id} v{release.version}"
-    where = f"{release.environment} on {committed.branch}"
-    if committed.remote is not None:
-        after = () if committed.local else (f"your {committed.branch} has work of its own: git pull",)
-        return (f"{what} is live in {where} at {committed.remote}; programs take it when they reload", *after)
-    release_branch = found.ref.ref.rsplit("/", 1)[-1]
-    if found.ref.ref == f"refs/heads/{committed.branch}":
-        return (f"{what} is live in {where}; programs take it when they reload",)
-    if committed.branch == release_branch:
-        return (f"{what} is released in {where} here; it takes effect with git push",)
-    return (
-        f"{what} is released in {where}; it takes effect when {committed.branch} is merged into {release_branch}",
-    )

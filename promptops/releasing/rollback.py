@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
+from promptops.evaluation.evidence import evidence_of
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import Releases, read_releases, release_files
-from promptops.records import Release, Version, following
-from promptops.releasing.base import check_not_behind, ground
-from promptops.releasing.promote import Outcome, moment_text, push_branch, takes_effect
+from promptops.records import Release, Version, canonical, following, sha256
+from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
+from promptops.releasing.outcome import Outcome, moment_text, takes_effect
+from promptops.report import Report
 from promptops.workspace import Workspace
 
 
@@ -48,62 +50,110 @@ def target_of(workspace: Workspace, prompt: str, to: str | None) -> tuple[str, s
     raise NotFound("released prompt", name, known)
 
 
-def rollback(
-    workspace: Workspace, prompt: str, root: str, wish: Retreat, *, now: Callable[[], datetime]
-) -> Outcome:
-    """Commit a pointer at an earlier version; it is gated by the evidence with which that version went live.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The version to go back to, and the evidence that allows it; None where it went live without any."""
+
+    found: Ground
+    pointer: Release
+    version: Version
+    evidence: str | None
+
+
+def target_version(workspace: Workspace, prompt: str, root: str, wish: Retreat) -> Target:
+    """Find what to go back to.
 
     Raises:
         NothingToDo: nothing is live, or nothing was live before.
-        ConfigError: the target has no evidence and nobody forces it.
-        RepoError: the branch is behind, or git refuses; LostRace: somebody was first.
+        NotFound: there is no such version.
+        RepoError: this branch lacks a release of the release branch.
     """
-    if wish.force and not wish.reason.strip():
-        raise ConfigError('--force needs a reason: -m "why"')
     found = ground(workspace, prompt, root, branch=wish.branch, on_release=wish.push)
     pointer = check_not_behind(found, prompt, wish.environment)
     if pointer is None:
         raise NothingToDo(f"{prompt} is not live in {wish.environment}; there is nothing to roll back")
-    target = found.here.version(prompt, wish.version or _before(pointer))
-    if target.version == pointer.version:
-        said = f"{prompt} v{target.version} is already live in {wish.environment}"
+    version = found.here.version(prompt, wish.version or _before(pointer))
+    return Target(
+        found=found, pointer=pointer, version=version, evidence=_evidence(found.here, pointer, version)
+    )
+
+
+def rollback(
+    workspace: Workspace,
+    target: Target,
+    wish: Retreat,
+    *,
+    now: Callable[[], datetime],
+    report: Report | None = None,
+) -> Outcome:
+    """Commit a pointer at an earlier version.
+
+    It is gated by the evidence with which that version went live, which never expires, or by `report`, a test of
+    today; without either a person has to say why.
+
+    Raises:
+        ConfigError: the target has no evidence and nobody forces it.
+        RepoError: git refuses; LostRace: somebody was first.
+    """
+    if wish.force and not wish.reason.strip():
+        raise ConfigError('--force needs a reason: -m "why"')
+    pointer, version = target.pointer, target.version
+    prompt = pointer.id
+    if version.version == pointer.version:
+        said = f"{prompt} v{version.version} is already live in {wish.environment}"
         return Outcome(prompt=prompt, environment=wish.environment, said=(said,))
-    evidence = _evidence(found.here, pointer, target)
-    if evidence is None and not wish.force:
-        raise ConfigError(
-            f"v{target.version} went live without any evidence: test it with promptops test {prompt}@v{target.version}, "
-            f'or overrule it, visibly: promptops rollback {prompt} --to v{target.version} --force -m "why"'
+    if report is not None and report.verdict != "pass" and not wish.force:
+        said = f"not rolled back: v{version.version} did not pass today's test"
+        code = report.exit_code() or 4
+        return Outcome(
+            prompt=prompt, environment=wish.environment, said=(said,), exit_code=code, report=report
         )
+    at = moment_text(now())
+    evidence = evidence_of(report, at=at) if report is not None else None
+    digest = sha256(canonical(evidence)) if evidence else target.evidence
+    if digest is None and not wish.force:
+        raise ConfigError(_without_evidence(prompt, version.version))
     release = following(
         pointer,
-        version=target,
+        version=version,
         environment=wish.environment,
         kind="rollback",
-        evidence=evidence,
+        evidence=digest,
         reason=wish.reason.strip(),
         by=workspace.repo.identity(),
-        at=moment_text(now()),
-        forced=evidence is None,
+        at=at,
+        forced=digest is None or (report is not None and report.verdict != "pass"),
     )
     committed = commit_files(
         workspace.repo,
-        release_files(root, release),
+        release_files(target.found.root, release, evidence=evidence),
         _message(release, pointer),
-        branch=push_branch(found) if wish.push else wish.branch,
-        expected_parent=found.parent,
+        branch=push_branch(target.found) if wish.push else wish.branch,
+        expected_parent=target.found.parent,
         remote=workspace.repo.remote() if wish.push else None,
     )
     return Outcome(
         prompt=prompt,
         environment=wish.environment,
-        said=(
-            *takes_effect(found, release, committed),
-            f"rolled back from v{pointer.version}, not re-tested: "
-            + ("its evidence is the one it went live with" if evidence else "it has no evidence"),
-        ),
+        said=(*takes_effect(target.found, release, committed), _how(pointer, report, digest)),
         release=release,
         committed=committed,
+        report=report,
     )
+
+
+def _without_evidence(prompt: str, number: int) -> str:
+    return (
+        f"v{number} went live without any evidence; test it now: promptops rollback {prompt} --to v{number} --test, "
+        f'or overrule that, visibly for ever: promptops rollback {prompt} --to v{number} --force -m "why"'
+    )
+
+
+def _how(pointer: Release, report: Report | None, evidence: str | None) -> str:
+    if report is not None:
+        return f"rolled back from v{pointer.version}, tested today"
+    basis = "its evidence is the one it went live with" if evidence else "it has no evidence"
+    return f"rolled back from v{pointer.version}, not re-tested: {basis}"
 
 
 def _before(pointer: Release) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptops.errors import NotFound, Problem
-from promptops.gitstore.releases import Releases, ReleaseRef, read_releases, release_ref
+from promptops.gitstore.releases import ReleaseRef, Releases, read_releases, release_ref
 from promptops.gitstore.trees import prompts
 from promptops.prompts.model import Prompt
 from promptops.records import Release
@@ -115,7 +115,7 @@ def _state(
     workspace: Workspace, name: str, prompt: Prompt | None, live: Releases, branch: Releases
 ) -> PromptState:
     places = tuple(
-        _place(environment, live.live(name, environment), branch.live(name, environment))
+        _place(live, environment, live.live(name, environment), branch.live(name, environment))
         for environment in workspace.config.environments
     )
     last = places[-1]
@@ -129,7 +129,7 @@ def _state(
     )
 
 
-def _place(environment: str, live: Release | None, branch: Release | None) -> Place:
+def _place(releases: Releases, environment: str, live: Release | None, branch: Release | None) -> Place:
     ahead = branch is not None and (live is None or branch.sequence > live.sequence)
     waiting = branch.version if branch is not None and ahead else None
     if live is None:
@@ -140,16 +140,18 @@ def _place(environment: str, live: Release | None, branch: Release | None) -> Pl
         digest=live.digest,
         at=live.at,
         by=live.by,
-        marks=_marks(live),
+        marks=_marks(releases, live),
         waiting=waiting,
     )
 
 
-def _marks(release: Release) -> tuple[str, ...]:
+def _marks(releases: Releases, release: Release) -> tuple[str, ...]:
     """What a person should see about how it went live."""
     marks = []
     if release.kind == "rollback":
-        marks.append("rolled back, not re-tested")
+        evidence = releases.evidence(release.id, release.evidence) if release.evidence else None
+        retested = evidence is not None and evidence.at == release.at
+        marks.append("rolled back, and tested then" if retested else "rolled back, not re-tested")
     if release.forced:
         marks.append(f"forced: {release.reason}")
     if release.accepted:
