@@ -77,6 +77,26 @@ def test_versions_are_found_by_number_and_by_digest(released):
         now.version("greet", 33)
 
 
+def test_evidence_is_found_by_what_it_is_about(released, git):
+    now = read_releases(Repo.open(released), "HEAD")
+    (digest, evidence), *more = now.evidence_of("greet", frozen(1).digest)
+    assert more == []
+    assert (evidence.candidate, now.evidence("greet", digest)) == (frozen(1).digest, evidence)
+    assert now.evidence_of("greet", frozen(9).digest) == []
+    assert now.evidence("greet", frozen(9).digest) is None
+
+
+def test_a_version_file_of_another_number_or_a_pointer_of_another_digest_is_not_believed(released, git):
+    swap(f"{FOLDER}/v1.yaml", f"{FOLDER}/v2.yaml")(released)
+    edit(POINTER, b"version: 2", b"version: 3")(released)
+    git("commit", "-q", "-a", "-m", "Spoil", cwd=released)
+    now = read_releases(Repo.open(released), "HEAD")
+    with pytest.raises(IntegrityError, match="is v2 of greet"):
+        now.version("greet", 1)
+    with pytest.raises(IntegrityError, match="is not that of v3"):
+        now.live_version(now.live("greet", "production"))
+
+
 def test_a_repository_without_a_commit_has_no_releases(tmp_path, git):
     git("init", "-q", "empty", cwd=tmp_path)
     repo = Repo.open(tmp_path / "empty")
