@@ -24,7 +24,43 @@ _PLAIN_INCLUDE: Final = re.compile(
 )
 _PLAIN_UP_TO: Final = 50_000  # characters
 _MEANT: Final = frozenset(
-    ["and", "or", "not", "is", "in", "if", "elif", "else", "true", "false", "none", "True", "False", "None", "loop", "self", "super", "caller", "varargs", "kwargs", "range", "dict", "namespace", "cycler", "joiner", "lipsum", "for", "recursive", "import", "include", "from", "as", "extends", "block", "set"]
+    (
+        "and",
+        "or",
+        "not",
+        "is",
+        "in",
+        "if",
+        "elif",
+        "else",
+        "true",
+        "false",
+        "none",
+        "True",
+        "False",
+        "None",
+        "loop",
+        "self",
+        "super",
+        "caller",
+        "varargs",
+        "kwargs",
+        "range",
+        "dict",
+        "namespace",
+        "cycler",
+        "joiner",
+        "lipsum",
+        "for",
+        "recursive",
+        "import",
+        "include",
+        "from",
+        "as",
+        "extends",
+        "block",
+        "set",
+    )
 )
 _PLACE: Final = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*\}\}")
 
