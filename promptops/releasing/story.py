@@ -62,11 +62,11 @@ def moment(text: str, *, now: datetime) -> datetime:
     Raises:
         InvalidInput: neither.
     """
-    if match := _AGO.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
+        if match := _AGO.fullmatch(text.strip()):
+            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         found = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{text!r} is no time; write 12h, 7d or 2026-03-01") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
@@ -90,10 +90,24 @@ def story(
         found = history(workspace.repo, prompt, root=root, environment=environment, since=since)
         events += found.events
         is_cut = is_cut or found.is_cut
-    if prompt is not None and not events and environment is None and since is None:
-        here = None if not workspace.repo.is_bare else "HEAD"
-        known = [name for root in workspace.roots for name in known_ids(workspace.repo, here, root=root)]
-        if prompt in known:
-            raise NotFound("commit with prompt", prompt, hint="it is not committed yet")
-        raise NotFound("prompt", prompt, known)
+    if prompt is not None and not events:
+        _check_ever_there(workspace, prompt)
+    if len(workspace.roots) > 1:
+        # Each folder's story is in git's order; together only their times can order them.
+        events.sort(key=lambda event: event.commit.committed, reverse=True)
     return Story(events=tuple(events[:count]), is_cut=is_cut, one_prompt=prompt is not None)
+
+
+def _check_ever_there(workspace: Workspace, prompt: str) -> None:
+    """Tell a prompt to which nothing happened in the time that is asked for from one that never was.
+
+    Raises:
+        NotFound: it is in no commit.
+    """
+    if any(history(workspace.repo, prompt, root=root).events for root in workspace.roots):
+        return
+    here = None if not workspace.repo.is_bare else "HEAD"
+    known = [name for root in workspace.roots for name in known_ids(workspace.repo, here, root=root)]
+    if prompt in known:
+        raise NotFound("commit with prompt", prompt, hint="it is not committed yet")
+    raise NotFound("prompt", prompt, known)
