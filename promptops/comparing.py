@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.errors import InvalidFile, NotFound, NothingToDo, Problem
+from promptops.errors import ConfigError, InvalidFile, NotFound, NothingToDo, Problem
 from promptops.gitstore.trees import prompts
 from promptops.messages import Request
 from promptops.prompts.diff import PromptDiff, diff, diff_requests
@@ -114,6 +114,7 @@ def lint_prompts(workspace: Workspace, only: list[str]) -> Linted:
 
     Raises:
         NotFound: there is no such prompt.
+        NothingToDo: there is no prompt at all.
     """
     problems: list[Problem] = []
     found: list[Prompt] = []
@@ -127,14 +128,28 @@ def lint_prompts(workspace: Workspace, only: list[str]) -> Linted:
     for name in only:
         if name not in known and not broken:
             raise NotFound("prompt", name, known)
-    findings = [one for prompt in chosen for one in lint(prompt, _inputs(workspace, prompt))]
+    if not found and not problems:
+        raise NothingToDo(f"no prompts in {', '.join(workspace.roots)}; promptops new ID writes one")
+    findings: list[Finding] = []
+    for prompt in chosen:
+        inputs, bad = _inputs(workspace, prompt)
+        broken += bad
+        findings += lint(prompt, inputs)
     return Linted(problems=tuple(broken), findings=tuple(findings), prompts=len(chosen))
 
 
-def _inputs(workspace: Workspace, prompt: Prompt) -> list[Mapping[str, Any]] | None:
-    """The inputs of the prompt's samples, None where there are no samples to look at."""
+def _inputs(workspace: Workspace, prompt: Prompt) -> tuple[list[Mapping[str, Any]] | None, list[Problem]]:
+    """The inputs of the prompt's samples, None where there are none to look at; and what is wrong with them."""
+    if workspace.repo.is_bare:
+        return None, []
     try:
         source = source_of(prompt, root=workspace.top)
-        return [sample.inputs for sample in source if sample.inputs is not None]
-    except (NothingToDo, InvalidFile):
-        return None
+        return [sample.inputs for sample in source if sample.inputs is not None], []
+    except InvalidFile as error:
+        return None, list(error.problems)
+    except ConfigError as error:
+        return None, [Problem(prompt.path, 0, 0, str(error))]
+    except NothingToDo as error:
+        # A prompt without samples is complete; one that names samples which are not there is not.
+        named = prompt.spec.samples is not None
+        return None, [Problem(prompt.path, 0, 0, str(error))] if named else []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.errors import ConfigError
+from promptops.errors import ConfigError, NothingToDo
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.outlook import outlook
 from promptops.evaluation.plan import Plan, make_plan
@@ -73,7 +73,10 @@ async def test_prompts(
 
 def _plans(workspace: Workspace, selection: Selection) -> tuple[list[Plan], tuple[str, ...]]:
     plans, unchanged = [], []
-    for reference in selection.references or prompt_ids(workspace):
+    references = selection.references or prompt_ids(workspace)
+    if not references:
+        raise NothingToDo(f"no prompts in {', '.join(workspace.roots)}; promptops new ID writes one")
+    for reference in references:
         candidate = contender(workspace, reference)
         baseline = _baseline(workspace, candidate, selection)
         if baseline is not None and baseline.prompt.digest == candidate.prompt.digest:
