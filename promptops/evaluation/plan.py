@@ -73,7 +73,7 @@ def make_plan(
         prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
     )
     arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
-    samples = survey(source, lambda sample: _check_renders(arms, sample))
+    samples = survey(source, lambda sample: check_renders(arms, [sample]))
     return Plan(
         workspace=workspace,
         baseline=baseline,
@@ -141,9 +141,15 @@ def _scorer(name: str, spec: ScorerSpec, prompt: Prompt, workspace: Workspace) -
     )
 
 
-def _check_renders(prompts: list[Prompt], sample: Sample) -> None:
-    for prompt in prompts:
-        render_sample(prompt, sample)
+def check_renders(prompts: list[Prompt], samples: Iterable[Sample]) -> None:
+    """Render every sample by every version.
+
+    Raises:
+        InvalidInput: one cannot be rendered.
+    """
+    for sample in samples:
+        for prompt in prompts:
+            render_sample(prompt, sample)
 
 
 def _about_clusters(samples: SampleSet) -> str:

@@ -12,7 +12,7 @@ from promptops.evaluation.arms import arm, open_endpoints
 from promptops.evaluation.changes import answer_text, describe
 from promptops.evaluation.evaluate import score_answer
 from promptops.evaluation.past import last_report
-from promptops.evaluation.plan import scorers_of
+from promptops.evaluation.plan import check_renders, scorers_of
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
 from promptops.prompts.diff import diff
@@ -52,8 +52,10 @@ async def try_prompt(workspace: Workspace, wanted: Trial, *, say: Callable[[str]
     samples = _samples(workspace, candidate, wanted)
     if baseline is None:
         say(f"{candidate.prompt.id} is not live yet: only the work tree answers")
-    pairs, cost = await _ask(workspace, baseline, candidate, samples, recorded=wanted.recorded, say=say)
+    # Everything that a person can have wrong is found before anything is asked or paid.
     _, scorers, _ = scorers_of(candidate.prompt, workspace, samples)
+    check_renders([one.prompt for one in (baseline, candidate) if one is not None], samples)
+    pairs, cost = await _ask(workspace, baseline, candidate, samples, recorded=wanted.recorded, say=say)
     versions = [one.side.short if one.side.version else one.side.ref for one in (baseline, candidate) if one]
     return Shown(
         prompt=candidate.prompt.id,
