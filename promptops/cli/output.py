@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from promptops.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +22,19 @@ def console() -> Console:
 
     found = Console(highlight=False, emoji=False, markup=False)
     return Console(highlight=False, emoji=False, markup=False, width=max(found.width, WIDE))
+
+
+@contextmanager
+def reaching(file: Path) -> Iterator[None]:
+    """Say of a file that a person named on the command line why it cannot be read or written.
+
+    Raises:
+        ConfigError: instead of the OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from error
 
 
 def note(text: str) -> None:

@@ -198,6 +198,7 @@ def export(
 ) -> None:
     """What is live as JSON, for programs in other languages."""
     from promptops.cli.here import workspace
+    from promptops.cli.output import reaching
     from promptops.releasing.exporting import export as live
     from promptops.reports.machine import dumps
 
@@ -205,7 +206,8 @@ def export(
     text = dumps(live(here, here.environment(environment)))
     if output is None:
         sys.stdout.write(text)
-    else:
+        return
+    with reaching(output):
         output.write_text(text, encoding="utf-8", newline="\n")
 
 

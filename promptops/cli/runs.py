@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptops.cli.options import Command, Json, PromptIds
+from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
     from promptops.evaluation.testing import Tested
@@ -69,7 +71,7 @@ def test(
     import asyncio
 
     from promptops.cli.here import workspace
-    from promptops.cli.output import note
+    from promptops.cli.output import note, reaching
     from promptops.cli.progress import ProgressLine, before_asking
     from promptops.evaluation.evaluate import Options
     from promptops.evaluation.testing import Selection, test_prompts
@@ -78,6 +80,10 @@ def test(
         references=tuple(prompts or ()), against=against, ids=tuple(samples or ()), where=tuple(where or ())
     )
     options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
+    if markdown is not None:
+        # Before anything is paid: a report that cannot be written would come too late to say so.
+        with reaching(markdown):
+            markdown.open("a").close()
     tested = asyncio.run(
         test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run)
     )
@@ -148,10 +154,15 @@ def try_(
         else:
             print_trial(shown, console())
 
-    once()
-    if watch:
-        for _ in changes(workspace()):
+    if not watch:
+        once()
+        return
+    for _ in chain([None], changes(workspace())):
+        # Half a word typed is no reason to stop watching.
+        try:
             once()
+        except PromptopsError as error:
+            note(f"error: {error}")
 
 
 def report(
@@ -196,9 +207,9 @@ def cache_export(
 ) -> None:
     """Write every kept answer to a file; it holds no keys and no headers."""
     from promptops.cli.here import cache, workspace
-    from promptops.cli.output import note
+    from promptops.cli.output import note, reaching
 
-    with cache(workspace()) as kept:
+    with cache(workspace()) as kept, reaching(file):
         note(f"{kept.export(file)} answers written to {file}")
 
 
@@ -207,11 +218,12 @@ def cache_import(
 ) -> None:
     """Take answers from files; they are marked as imported."""
     from promptops.cli.here import cache, workspace
-    from promptops.cli.output import note
+    from promptops.cli.output import note, reaching
 
     with cache(workspace()) as kept:
         for file in files:
-            note(f"{kept.import_(file)} answers taken from {file}")
+            with reaching(file):
+                note(f"{kept.import_(file)} answers taken from {file}")
 
 
 def cache_clear() -> None:

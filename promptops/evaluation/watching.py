@@ -5,15 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from stat import S_ISREG
 
+from promptops.config import FILE_NAME
 from promptops.workspace import Workspace
 
 PAUSE = 0.5
 
 
 def changes(workspace: Workspace, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Path]:
-    """Yield a file whenever one below a prompts folder changed, or the configuration did; for ever."""
-    before = _stamps(workspace)
+    """Give a file whenever one below a prompts folder changed, or the configuration did; for ever.
+
+    What changes from this call on is noticed, also before the first file is asked for.
+    """
+    return _changes(workspace, _stamps(workspace), sleep)
+
+
+def _changes(
+    workspace: Workspace, before: dict[Path, tuple[int, int]], sleep: Callable[[float], None]
+) -> Iterator[Path]:
     while True:
         sleep(PAUSE)
         after = _stamps(workspace)
@@ -24,14 +34,19 @@ def changes(workspace: Workspace, *, sleep: Callable[[float], None] = time.sleep
 
 
 def _stamps(workspace: Workspace) -> dict[Path, tuple[int, int]]:
-    found = {}
+    found: dict[Path, tuple[int, int]] = {}
     folders = [workspace.top / root for root in workspace.roots]
     for folder in folders:
         for path in folder.rglob("*"):
-            if path.is_file() and "releases" not in path.relative_to(folder).parts[:1]:
-                stat = path.stat()
-                found[path] = (stat.st_mtime_ns, stat.st_size)
-    config = workspace.folder / "promptops.yaml"
-    if config.is_file():
-        found[config] = (config.stat().st_mtime_ns, config.stat().st_size)
-    return found
+            if "releases" not in path.relative_to(folder).parts[:1]:
+                found |= _stamp(path)
+    return found | _stamp(workspace.folder / FILE_NAME)
+
+
+def _stamp(path: Path) -> dict[Path, tuple[int, int]]:
+    """The time and size of a file; nothing where there is none, for editors replace files while we look."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return {}
+    return {path: (stat.st_mtime_ns, stat.st_size)} if S_ISREG(stat.st_mode) else {}
