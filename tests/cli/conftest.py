@@ -1,0 +1,88 @@
+"""The repository of `cli_help`, built once for all tests of a session and copied for each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_help import ID, Project, Run, Said, build, copy, project_at
+
+from promptops.cli.app import main
+
+
+@pytest.fixture
+def run_in(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Type a command in a folder, in this process, the way the program is started."""
+
+    def run(folder: Path, *arguments: str) -> Said:
+        path, modules = list(sys.path), set(sys.modules)
+        capfd.readouterr()
+        with monkeypatch.context() as here:
+            here.chdir(folder)
+            here.setattr(sys, "argv", ["promptops", *arguments])
+            importlib.invalidate_caches()
+            try:
+                main()
+                code = 0
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            finally:
+                sys.path[:] = path
+                # the user's own modules are those of one repository; the next test has another
+                for name in set(sys.modules) - modules:
+                    file = getattr(sys.modules[name], "__file__", None)
+                    if file and Path(file).is_relative_to(folder):
+                        del sys.modules[name]
+        printed = capfd.readouterr()
+        assert "Traceback" not in printed.err
+        return Said(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture
+def fresh(templates: Path, tmp_path: Path, run_in: Run) -> Project:
+    """A committed prompt that was never released."""
+    if not (templates / "fresh").exists():
+        build(templates / "fresh")
+    copy(templates / "fresh", tmp_path / "repo")
+    return project_at(tmp_path / "repo", run_in)
+
+
+@pytest.fixture
+def project(templates: Path, tmp_path: Path, run_in: Run) -> Project:
+    """The prompt is live as v1, by its floor; its answers are in the cache."""
+    if not (templates / "live").exists():
+        if not (templates / "fresh").exists():
+            build(templates / "fresh")
+        copy(templates / "fresh", templates / "building")
+        released = run_in(templates / "building", "promote", ID, "-m", "first version")
+        assert released.code == 0, released
+        (templates / "building").rename(templates / "live")
+        (templates / "calls").unlink()
+    copy(templates / "live", tmp_path / "repo")
+    return project_at(tmp_path / "repo", run_in)
+
+
+@pytest.fixture
+def program() -> Callable[..., Said]:
+    """Start the real program as a process of its own."""
+
+    def run(folder: Path, *arguments: str, **environment: str) -> Said:
+        command = [sys.executable, "-P", "-m", "promptops", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **environment}, capture_output=True, check=False
+        )
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
