@@ -12,11 +12,13 @@ from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import release_files
+from promptops.gitstore.staging import mend
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
 from promptops.records import Evidence, Release, Version, canonical, following, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, moment_text, takes_effect
+from promptops.releasing.pushing import again_if_others_moved
 from promptops.report import Report
 from promptops.sampling import source_of
 from promptops.workspace import Workspace
@@ -52,6 +54,7 @@ async def promote(
         RunStopped: the test could not finish.
     """
     _check(wish)
+    mend(workspace.repo)
     candidate = committed_prompt(workspace, reference)
     prompt = candidate.prompt
     root = workspace.root_of(prompt.path)
@@ -64,19 +67,33 @@ async def promote(
     baseline = frozen_contender(found.live, live) if live else None
     report = await _tested(workspace, candidate, baseline, wish, options, before_asking)
     if report is not None and (refused := _refusal(report, wish)):
+        code = report.exit_code() or 4
         return Outcome(
-            prompt=prompt.id,
-            environment=wish.environment,
-            said=refused,
-            exit_code=report.exit_code() or 4,
-            report=report,
+            prompt=prompt.id, environment=wish.environment, said=refused, exit_code=code, report=report
         )
     at = moment_text(now())
+
+    def commit(on: Ground) -> Outcome:
+        return _commit(workspace, on, candidate, report, wish, at)
+
+    return (
+        again_if_others_moved(workspace, found, prompt.id, wish.environment, commit)
+        if wish.push
+        else commit(found)
+    )
+
+
+def _commit(
+    workspace: Workspace, found: Ground, candidate: Contender, report: Report | None, wish: Wish, at: str
+) -> Outcome:
+    """Write the release on this ground."""
+    prompt = candidate.prompt
+    pointer = found.here.live(prompt.id, wish.environment)
     evidence = evidence_of(report, at=at) if report is not None else None
     release, version = _records(workspace, found, candidate, pointer, evidence, report, wish, at)
     committed = commit_files(
         workspace.repo,
-        release_files(root, release, version=version, evidence=evidence),
+        release_files(found.root, release, version=version, evidence=evidence),
         _message(release, report),
         branch=push_branch(found) if wish.push else wish.branch,
         expected_parent=found.parent,

@@ -11,9 +11,11 @@ from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
 from promptops.evaluation.evidence import evidence_of
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import Releases, read_releases, release_files
-from promptops.records import Release, Version, canonical, following, sha256
+from promptops.gitstore.staging import mend
+from promptops.records import Evidence, Release, Version, canonical, following, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, moment_text, takes_effect
+from promptops.releasing.pushing import again_if_others_moved
 from promptops.report import Report
 from promptops.workspace import Workspace
 
@@ -68,6 +70,7 @@ def target_version(workspace: Workspace, prompt: str, root: str, wish: Retreat) 
         NotFound: there is no such version.
         RepoError: this branch lacks a release of the release branch.
     """
+    mend(workspace.repo)
     found = ground(workspace, prompt, root, branch=wish.branch, on_release=wish.push)
     pointer = check_not_behind(found, prompt, wish.environment)
     if pointer is None:
@@ -113,9 +116,34 @@ def rollback(
     digest = sha256(canonical(evidence)) if evidence else target.evidence
     if digest is None and not wish.force:
         raise ConfigError(_without_evidence(prompt, version.version))
+
+    def commit(on: Ground) -> Outcome:
+        return _commit(workspace, on, target, wish, evidence=evidence, digest=digest, at=at, report=report)
+
+    found = target.found
+    return (
+        again_if_others_moved(workspace, found, prompt, wish.environment, commit)
+        if wish.push
+        else commit(found)
+    )
+
+
+def _commit(
+    workspace: Workspace,
+    found: Ground,
+    target: Target,
+    wish: Retreat,
+    *,
+    evidence: Evidence | None,
+    digest: str | None,
+    at: str,
+    report: Report | None,
+) -> Outcome:
+    """Write the pointer on this ground."""
+    pointer = target.pointer
     release = following(
         pointer,
-        version=version,
+        version=target.version,
         environment=wish.environment,
         kind="rollback",
         evidence=digest,
@@ -126,16 +154,16 @@ def rollback(
     )
     committed = commit_files(
         workspace.repo,
-        release_files(target.found.root, release, evidence=evidence),
+        release_files(found.root, release, evidence=evidence),
         _message(release, pointer),
-        branch=push_branch(target.found) if wish.push else wish.branch,
-        expected_parent=target.found.parent,
+        branch=push_branch(found) if wish.push else wish.branch,
+        expected_parent=found.parent,
         remote=workspace.repo.remote() if wish.push else None,
     )
     return Outcome(
-        prompt=prompt,
+        prompt=pointer.id,
         environment=wish.environment,
-        said=(*takes_effect(target.found, release, committed), _how(pointer, report, digest)),
+        said=(*takes_effect(found, release, committed), _how(pointer, report, digest)),
         release=release,
         committed=committed,
         report=report,
