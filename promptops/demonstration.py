@@ -98,7 +98,7 @@ def demonstrate(*, folder: Path | None, recorded: bool, clock: Callable[[], floa
     place = _scratch(folder)
     began = clock()
     print(f"A scratch repository: {place}")  # noqa: T201
-    _build(place)
+    _build(place, recorded=recorded)
     wrong = [step for step in steps(recorded) if not _type(step, place, began, clock)]
     took = clock() - began
     print(f"\n{took:.0f} s in all. Look around: cd {place} && promptops status")  # noqa: T201
@@ -114,7 +114,9 @@ def _type(step: Step, place: Path, began: float, clock: Callable[[], float]) -> 
     if step.command[0] == "cp":
         shutil.copyfile(place / step.command[1], place / step.command[2])
         return True
-    command = [sys.executable, "-P", "-m", *step.command] if step.command[0] == "promptops" else list(step.command)
+    command = (
+        [sys.executable, "-P", "-m", *step.command] if step.command[0] == "promptops" else list(step.command)
+    )
     code = subprocess.run(command, cwd=place, env=_environment(), check=False).returncode
     if code:
         print(f"exit code {code}")  # noqa: T201
@@ -145,12 +147,12 @@ def examples() -> Path:
     raise ConfigError("the examples are not installed with this copy of promptops; install the wheel")
 
 
-def _build(place: Path) -> None:
+def _build(place: Path, *, recorded: bool) -> None:
     source = examples()
     for name in (FILE, f"prompts/{PROMPT}.samples.jsonl"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, place / name)
-    for name in ("demo", "recorded"):
+    for name in ("demo", "recorded") if recorded else ("demo",):
         shutil.copytree(source / name, place / name)
     (place / ".gitignore").write_text(".promptops/\n", encoding="utf-8")
     for command in (

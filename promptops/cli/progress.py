@@ -50,13 +50,18 @@ class ProgressLine:
             self.drawn = now
             end = "\n" if progress.done >= total else ""
             self.stream.write(f"\r\x1b[K  {self._text(progress, total, now)}{end}")
+        elif not progress.calls and not progress.cached and progress.done < total:
+            return  # reading an earlier run again takes no time
         elif progress.done * STEPS_ELSEWHERE // max(total, 1) > self.printed:
             self.printed = progress.done * STEPS_ELSEWHERE // max(total, 1)
             self.stream.write(f"  {self._text(progress, total, now)}\n")
         self.stream.flush()
 
     def _text(self, progress: Progress, total: int, now: float) -> str:
-        parts = [f"{progress.done}/{total} samples", f"{progress.calls} calls"]
+        parts = [f"{progress.done}/{total} samples"]
+        parts.append(
+            f"{progress.calls} calls" if progress.calls or progress.cached else "answered by an earlier run"
+        )
         if progress.cached:
             parts.append(f"{progress.cached} from cache")
         if progress.failures:

@@ -24,6 +24,8 @@ from promptops.runs.replay import Arms, Progress, replay
 from promptops.samples import Pair, Sample, Score
 from promptops.version import tool_version
 
+TIMES = ("latency", "time_to_first_token")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -60,7 +62,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
                 cache=cache,
                 at_once=max(1, limits.concurrency),
                 seed=_seed(plan),
-                cache_max_age=limits.cache_max_age,
+                cache_max_age=_cache_age(plan),
                 only_cached=options.recorded,
                 occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
                 total=plan.samples.n,
@@ -97,6 +99,12 @@ def _seed(plan: Plan) -> int:
     return int.from_bytes(hashlib.sha256(plan.run.encode()).digest()[:4])
 
 
+def _cache_age(plan: Plan) -> float:
+    """Where time decides, only answers asked in this run say anything: then no cached one is young enough."""
+    timed = any(rule.gates and rule.metric in TIMES for rule in plan.policy.rules)
+    return -1.0 if timed else plan.workspace.config.limits.cache_max_age
+
+
 def _arms(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Arms:
     return Arms(
         baseline=arm(plan.baseline.prompt, endpoints) if plan.baseline else None,
@@ -131,7 +139,7 @@ def _decide(plan: Plan, columns: Columns) -> Verdict:
     for name, column in columns.by_name.items():
         baseline, candidate = column.pairs()
         # What never came took at least the whole deadline; what it would have cost nobody can know.
-        worst = deadline if name in ("latency", "time_to_first_token") else None
+        worst = deadline if name in TIMES else None
         measured[name] = Measured(baseline=baseline, candidate=candidate, worst=worst)
     return decide(plan.policy, measured)
 

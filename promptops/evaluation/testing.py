@@ -10,6 +10,7 @@ from promptops.errors import ConfigError, NothingToDo
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.outlook import outlook
 from promptops.evaluation.plan import Plan, make_plan
+from promptops.evaluation.policy import has_floor, nothing_to_judge
 from promptops.reading import Contender, contender, live_contender, prompt_ids
 from promptops.report import Report
 from promptops.sampling import source_of
@@ -84,6 +85,10 @@ def _plans(workspace: Workspace, selection: Selection) -> tuple[list[Plan], tupl
         elif baseline is None and not selection.references:
             unchanged.append(
                 f"{candidate.prompt.id}: not live yet; promptops promote {candidate.prompt.id} --first"
+            )
+        elif baseline is None and not has_floor(candidate.prompt.spec):
+            raise NothingToDo(
+                f"{nothing_to_judge(candidate.prompt.id)}; promptops promote {candidate.prompt.id} --first adopts it"
             )
         else:
             plans.append(_plan(workspace, baseline, candidate, selection))

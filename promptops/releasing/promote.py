@@ -10,6 +10,7 @@ from promptops.errors import ConfigError
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
+from promptops.evaluation.policy import has_floor, nothing_to_judge
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import release_files
 from promptops.gitstore.staging import mend
@@ -65,6 +66,8 @@ async def promote(
         return Outcome(prompt=prompt.id, environment=wish.environment, said=(said,))
     live = found.live.live(prompt.id, workspace.config.live)
     baseline = frozen_contender(found.live, live) if live else None
+    if baseline is None and not (wish.first or has_floor(prompt.spec)):
+        return _unjudged(prompt.id, wish)
     report = await _tested(workspace, candidate, baseline, wish, options, before_asking)
     if report is not None and (refused := _refusal(report, wish)):
         code = report.exit_code() or 4
@@ -81,6 +84,14 @@ async def promote(
         if wish.push
         else commit(found)
     )
+
+
+def _unjudged(prompt: str, wish: Wish) -> Outcome:
+    said = (
+        f"not promoted: {nothing_to_judge(prompt)}",
+        f"adopt it as it is: promptops promote {prompt} --first",
+    )
+    return Outcome(prompt=prompt, environment=wish.environment, said=said, exit_code=4)
 
 
 def _commit(
@@ -125,18 +136,12 @@ async def _tested(
     before_asking: Callable[[Plan], None],
 ) -> Report | None:
     """Return the report of this very test; None where a first release is adopted without any floor."""
-    if baseline is None and wish.first and not has_floor(candidate):
+    if baseline is None and wish.first and not has_floor(candidate.prompt.spec):
         return None
     source = source_of(candidate.prompt, root=workspace.top)
     plan = make_plan(workspace, baseline=baseline, candidate=candidate, source=source)
     before_asking(plan)
     return await evaluate(plan, options)
-
-
-def has_floor(candidate: Contender) -> bool:
-    """Whether a first release of this prompt can be judged: something says how good it must be by itself."""
-    words = [*(candidate.prompt.spec.scorers or {}).values(), *candidate.prompt.spec.limits.values()]
-    return any(word.min is not None or word.never for word in words)
 
 
 def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
@@ -151,13 +156,6 @@ def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
         )
     if allowed == "allow" or (allowed == "review" and wish.accept):
         return ()
-    if report.prompt.baseline is None and not any(
-        line.floor or line.role == "never" for line in report.metrics
-    ):
-        return (
-            "not promoted: a first release has nothing to be compared with, and no min or never judges it alone",
-            f"adopt what is there: promptops promote {prompt} --first",
-        )
     flag = "--accept" if allowed == "review" else "--force"
     return (
         "not promoted: the samples cannot tell",
