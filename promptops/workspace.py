@@ -6,6 +6,7 @@ is relative to it. A bare repository has its configuration in HEAD.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,9 @@ class Workspace:
     @property
     def roots(self) -> tuple[str, ...]:
         """The folders of prompts, relative to the top of the repository."""
-        return tuple("/".join(part for part in (self.base, root) if part) for root in self.config.prompts)
+        # As git spells them: with `./prompts` nothing below it would be found, and nothing seem to be live.
+        found = (posixpath.normpath(posixpath.join(self.base, root)) for root in self.config.prompts)
+        return tuple(dict.fromkeys(found))
 
     def root_of(self, path: str) -> str:
         """Return the prompts folder that a prompt file stands in."""
