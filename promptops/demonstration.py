@@ -53,12 +53,13 @@ def steps(recorded: bool) -> list[Step]:
             command=(*ours, "promote", PROMPT, *only, "-m", "first version"),
         ),
         Step(
-            said="A careless edit: the examples cost tokens, and every test by hand still looks fine.",
+            said="A careless edit: most of the examples go, to save tokens.",
             command=("cp", "demo/language-id.v2.yaml", FILE),
         ),
         Step(said="What changed, in words.", command=(*ours, "diff", PROMPT)),
         Step(
-            said="A look at a few samples proves nothing.", command=(*ours, "try", PROMPT, "-n", "3", *only)
+            said="A look at three samples: they look as they did.",
+            command=(*ours, "try", PROMPT, "-n", "3", *only),
         ),
         Step(
             said="The test: every recorded sample, answered by both versions.",
@@ -69,7 +70,10 @@ def steps(recorded: bool) -> list[Step]:
             said="Somebody commits it all the same …", command=("git", "commit", "-qam", "Shorten the prompt")
         ),
         Step(said="… and wants it live.", command=(*ours, "promote", PROMPT, *only), expected=3),
-        Step(said="A better edit.", command=("cp", "demo/language-id.v3.yaml", FILE)),
+        Step(
+            said="A better edit: an example for every language.",
+            command=("cp", "demo/language-id.v3.yaml", FILE),
+        ),
         Step(
             said="Only what is new is asked: live answers come from the cache.",
             command=(*ours, "test", PROMPT, *only),

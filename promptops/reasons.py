@@ -72,7 +72,13 @@ def open_questions(metrics: Metrics, policy: Policy) -> list[str]:
     ]
 
 
+def _is_better(one: MetricVerdict) -> bool:
+    """A target that is BETTER, or a guardrail whose whole interval lies above no change."""
+    shown = one.rule.says_what_is_right and one.result.lower is not None and one.result.lower > 0
+    return one.target == Status.BETTER or (one.guardrail == Status.PASS and shown)
+
+
 def what_holds(metrics: Metrics) -> list[str]:
-    better = [say.improved(one.rule.metric, one.result) for one in metrics if one.target == Status.BETTER]
+    better = [say.improved(one.rule.metric, one.result) for one in metrics if _is_better(one)]
     guarded = any(one.guardrail is not None for one in metrics)
     return [*better, "nothing fell by more than is allowed"] if guarded or not better else better

@@ -16,7 +16,7 @@ COLOURS = {
     "REGRESSION": "bold red",
     "WORSE": "bold red",
     "INCONCLUSIVE": "bold yellow",
-    "NOT_SHOWN": "yellow",
+    "NOT SHOWN": "yellow",
 }
 
 

@@ -11,6 +11,7 @@ from promptops.report import Change, MetricLine, Report
 
 MINUS = "−"
 SHOWN_BROKEN = 3
+_STATUS = {"OBSERVED": "observed", "NOT_SHOWN": "NOT SHOWN"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,7 @@ def _row(line: MetricLine) -> Row:
         change=_change(line.difference, line.unit),
         interval=_interval(line),
         allowed=_allowed(line),
-        status=line.status,
+        status=_STATUS.get(line.status, line.status),
         detail=_detail(line),
     )
 
@@ -176,7 +177,8 @@ def _allowed(line: MetricLine) -> str:
 def _detail(line: MetricLine) -> str:
     parts = []
     if line.broken or line.fixed:
-        parts.append(f"{line.broken or 0} broken, {line.fixed or 0} fixed")
+        words = ("broken", "fixed") if line.kind == "binary" else ("worse", "better")
+        parts.append(f"{line.broken or 0} {words[0]}, {line.fixed or 0} {words[1]}")
     if line.status in ("REGRESSION", "WORSE") and line.p_harm is not None:
         parts.append(f"p = {p_value(line.p_harm)} if nothing got worse")
     elif line.status == "PASS" and line.p_noninferior is not None:
