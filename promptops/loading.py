@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptops.errors import ConfigError, IntegrityError, InvalidInput, NotFound
+from promptops.errors import ConfigError, IntegrityError, InvalidFile, InvalidInput, NotFound, Problem
+from promptops.nodes import plain_data, read_nodes
 from promptops.prompts.template import render_text
 
 WORKTREE = "worktree"
@@ -83,7 +84,8 @@ def load(prompt: str, *, environment: str | None = None, root: str | Path = "pro
 
     Raises:
         NotFound: it is not live there, or there is no such prompt.
-        IntegrityError: the frozen version is not what the pointer names.
+        IntegrityError: a release file is damaged, or the frozen version is not what the pointer names.
+        InvalidFile: in the work tree, the prompt file has problems.
     """
     wanted = environment or os.environ.get("PROMPTOPS_ENV") or "production"
     folder = Path(root)
@@ -95,34 +97,39 @@ def load(prompt: str, *, environment: str | None = None, root: str | Path = "pro
     if not place.is_dir():
         known = sorted(one.name for one in (folder / "releases").glob("*") if one.is_dir())
         raise NotFound("released prompt", prompt, known, hint=f"looked in {folder / 'releases'}")
-    pointer = _read(place / f"{wanted}.yaml", "release", f"{prompt} in {wanted}")
-    version = _read(place / f"v{pointer['version']}.yaml", "version", f"{prompt} v{pointer['version']}")
-    if (version.get("id"), version.get("digest")) != (prompt, pointer.get("digest")):
-        raise IntegrityError(
-            f"{place}: the pointer names another v{pointer['version']}; run promptops verify"
-        )
+    pointer = _read(place / f"{wanted}.yaml", "release", f"{prompt} in {wanted}", _POINTER)
+    number = pointer["version"]
+    version = _read(place / f"v{number}.yaml", "version", f"{prompt} v{number}", _VERSION)
+    if (version["id"], version["digest"]) != (prompt, pointer["digest"]):
+        raise IntegrityError(f"{place}: the pointer names another v{number}; run promptops verify")
+    if missing := sorted(_BODY - version["body"].keys()):
+        raise IntegrityError(f"{place}/v{number}.yaml: its body lacks {missing[0]}; run promptops verify")
     return Loaded(
-        id=prompt,
-        version=int(pointer["version"]),
-        digest=version["digest"],
-        environment=wanted,
-        body=version["body"],
+        id=prompt, version=number, digest=version["digest"], environment=wanted, body=version["body"]
     )
 
 
-def _read(path: Path, kind: str, name: str) -> dict[str, Any]:
-    import yaml
+# What is read of a release file; `promptops verify` checks the whole.
+_POINTER = {"version": int, "digest": str}
+_VERSION = {"id": str, "digest": str, "body": dict}
+_BODY = frozenset(
+    {"model", "parameters", "template", "messages", "inputs", "partials", "response_format", "tools"}
+)
 
+
+def _read(path: Path, kind: str, name: str, needed: Mapping[str, type]) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise NotFound(kind, name, hint=f"there is no {path}") from error
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{path}: not UTF-8; run promptops verify") from error
     try:
-        found = yaml.load(text, loader)
-    except yaml.YAMLError as error:
-        raise IntegrityError(f"{path}: not YAML; run promptops verify") from error
-    if not isinstance(found, dict) or "digest" not in found:
+        node = read_nodes(text, path=str(path))
+    except InvalidFile as error:
+        raise IntegrityError(f"{error}; run promptops verify") from error
+    found = plain_data(node) if node is not None else None
+    if not isinstance(found, dict) or any(type(found.get(key)) is not what for key, what in needed.items()):
         raise IntegrityError(f"{path}: not a {kind} file; run promptops verify")
     return found
 
@@ -132,19 +139,29 @@ def _from_worktree(prompt: str, folder: Path) -> Loaded:
     from promptops.documents import decode
     from promptops.prompts.parse import is_prompt_path, parse_prompt
 
+    # The parser knows only paths below the repository; of a folder elsewhere, what is above it counts as that.
+    above = folder.parent if folder.is_absolute() or ".." in folder.parts else Path()
+
     def read(path: str) -> str | None:
         try:
-            return decode(Path(path).read_bytes(), path=path)
+            return decode((above / path).read_bytes(), path=path)
         except OSError:
             return None
 
-    known = []
+    known: list[str] = []
+    problems: list[Problem] = []
     for path in sorted(folder.rglob("*.y*ml")):
-        place = path.as_posix()
+        place, root = path.relative_to(above).as_posix(), folder.relative_to(above).as_posix()
         if not is_prompt_path(place) or "releases" in path.relative_to(folder).parts[:1]:
             continue
-        found = parse_prompt(read(place) or "", path=place, read_partial=read, root=folder.as_posix())
+        try:
+            found = parse_prompt(read(place) or "", path=place, read_partial=read, root=root)
+        except InvalidFile as error:
+            problems += error.problems  # of another prompt, perhaps: that one may be half written
+            continue
         if found.id == prompt:
             return Loaded(id=prompt, version=None, digest=found.digest, environment=WORKTREE, body=found.body)
         known.append(found.id)
+    if problems:
+        raise InvalidFile(problems)
     raise NotFound("prompt", prompt, known, hint=f"looked in {folder}")
