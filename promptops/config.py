@@ -117,12 +117,13 @@ class Config(Written):
         return self.environments[-1]
 
 
-BUILT_IN: Mapping[str, ProviderSpec] = {
-    "openai": ProviderSpec(
-        kind="openai", base_url="https://api.openai.com/v1", api_key=KeyName(env="OPENAI_API_KEY")
-    ),
-    "local": ProviderSpec(kind="local"),
-}
+def built_in() -> Mapping[str, ProviderSpec]:
+    """Return the providers that need no entry, by name."""
+    openai = KeyName(env="OPENAI_API_KEY")
+    return {
+        "openai": ProviderSpec(kind="openai", base_url="https://api.openai.com/v1", api_key=openai),
+        "local": ProviderSpec(kind="local"),
+    }
 
 
 def parse_config(text: str, *, path: str) -> Config:

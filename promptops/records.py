@@ -35,7 +35,8 @@ Kind = Literal["first", "promote", "rollback"]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Built when first used: reading what is live needs one of these models.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Version(_Record):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from promptops.config import BUILT_IN, Config, Price, ProviderSpec
+from promptops.config import Config, Price, ProviderSpec, built_in
 from promptops.errors import ConfigError, NotFound
 from promptops.messages import Completion, Request, Usage
 from promptops.ports import Provider
@@ -52,7 +52,7 @@ def provider_spec(config: Config, model: str) -> tuple[str, ProviderSpec]:
         raise ConfigError(f"model {model!r} is not allowed: limits.models has {', '.join(allowed)}")
     if name in config.routes:
         raise ConfigError(f"model {model!r}: routes are not available yet; name one provider")
-    known = {**BUILT_IN, **config.providers}
+    known = {**built_in(), **config.providers}
     if name in known:
         return name, known[name]
     if name in LATER:

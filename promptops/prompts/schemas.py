@@ -60,6 +60,10 @@ def _are_names(value: Any) -> bool:
     return texts and len(set(value)) == len(value)
 
 
+def _is_pattern(value: Any) -> bool:
+    return isinstance(value, str) and not list(_pattern_fault(value, ()))
+
+
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _EASY: Final[Mapping[str, Callable[[Any], bool]]] = {
     "type": lambda value: isinstance(value, str) and value in _TYPES,
@@ -68,6 +72,7 @@ _EASY: Final[Mapping[str, Callable[[Any], bool]]] = {
     "items": _is_easy,
     "required": _are_names,
     "enum": lambda value: isinstance(value, list) and len(value) > 0,
+    "pattern": _is_pattern,
     "title": lambda value: isinstance(value, str),
     "description": lambda value: isinstance(value, str),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _is_count),
