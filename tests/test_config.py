@@ -38,7 +38,7 @@ def test_durations_carry_their_unit(written: str, seconds: float) -> None:
         ("environments: [a, a]\n", "a name stands twice"),
         ("prompts: [../elsewhere]\n", "leads out of the repository"),
         ("providers: {bot: {kind: python}}\n", "a python provider needs target"),
-        ("providers: {x: {kind: openai, base_url: nonsense}}\n", "promptops.yaml:1:39: providers.x.base_url"),
+        ("providers: {x: {kind: openai, base_url: nonsense}}\n", "promptops.yaml:1:41: providers.x.base_url"),
     ],
 )
 def test_what_cannot_work_is_a_problem_with_its_place(text: str, said: str) -> None:

@@ -304,9 +304,9 @@ def test_reading_a_prompt_loads_neither_numbers_nor_network():
 import sys
 from promptops.prompts.parse import parse_prompt
 where = dict(path="a.prompt.yaml", read_partial=lambda _: None, root=".")
-parse_prompt({SMALL.replace("{{ message }}", "hi")!r}, **where)
-late = [name for name in ("jinja2", "jsonschema", "scipy", "numpy", "httpx", "git") if name in sys.modules]
 parse_prompt({SMALL!r}, **where)
+late = [name for name in ("jinja2", "jsonschema", "scipy", "numpy", "httpx", "git") if name in sys.modules]
+parse_prompt({SMALL.replace("{{ message }}", "{{ message|trim }}")!r}, **where)
 print(late, "jinja2" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
