@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from promptops.errors import NotFound, Problem
+from promptops.errors import NotFound, NothingToDo, Problem
 from promptops.importers.find import read_files
 from promptops.importers.write import add_samples
 from promptops.prompts.model import Prompt
+from promptops.sampling import source_of
 from promptops.stats.power import chance_of_passing
 from promptops.workspace import Workspace
 
@@ -51,6 +52,7 @@ def import_files(
     target = (workspace.top / prompt.path).parent / f"{prompt.id}.samples.jsonl"
     added = add_samples(target, read_files(list(files), skip_bad=skip_bad, on_bad=remember))
     total = sum(1 for _ in read_files([target]))
+    said = what_they_show(total, margin=margin)
     return Imported(
         prompt=prompt.id,
         path=target.relative_to(workspace.top).as_posix(),
@@ -58,8 +60,22 @@ def import_files(
         skipped=added.skipped,
         bad=tuple(bad),
         total=total,
-        said=what_they_show(total, margin=margin),
+        said=said if _is_read(workspace, prompt, target) else _not_read(workspace, prompt, target),
     )
+
+
+def _is_read(workspace: Workspace, prompt: Prompt, file: Path) -> bool:
+    """Whether the prompt's tests take samples from this file."""
+    try:
+        return file.resolve() in source_of(prompt, root=workspace.top).files
+    except NothingToDo:
+        return False
+
+
+def _not_read(workspace: Workspace, prompt: Prompt, file: Path) -> str:
+    """Say what keeps the samples from being used: a list of files, or rows in the prompt file itself."""
+    name = file.relative_to(workspace.top).as_posix()
+    return f"{prompt.id} does not read {name}: add it under samples: in {prompt.path}"
 
 
 def what_they_show(n: int, *, margin: float) -> str:

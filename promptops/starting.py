@@ -8,6 +8,7 @@ from pathlib import Path
 
 from promptops.config import FILE_NAME
 from promptops.errors import ConfigError, InvalidInput
+from promptops.gitstore.trees import prompts
 from promptops.prompts.parse import check_id
 from promptops.prompts.schema import json_schema
 from promptops.workspace import STATE, Workspace
@@ -58,10 +59,14 @@ def new_prompt(workspace: Workspace, prompt_id: str) -> Path:
 
     Raises:
         InvalidInput: not an id.
-        ConfigError: the file is there already.
+        ConfigError: the file is there already, or another one has this id.
     """
     if problem := check_id(prompt_id):
         raise InvalidInput(problem)
+    for root in workspace.roots:
+        for prompt in prompts(workspace.repo, None, root=root).prompts:
+            if prompt.id == prompt_id:
+                raise ConfigError(f"{prompt.path} is there already, and its id is {prompt_id}")
     path = workspace.top / workspace.roots[0] / f"{prompt_id}.prompt.yaml"
     if not _write_new(path, PROMPT):
         raise ConfigError(f"{path.relative_to(workspace.top)} is there already")
@@ -80,10 +85,12 @@ def _write_new(path: Path, text: str) -> bool:
 
 def _ignore(path: Path) -> bool:
     """Have git ignore `.promptops/`: it holds answers, which are customers' text."""
-    line = f"{STATE}/"
-    present = path.read_text(encoding="utf-8") if path.exists() else ""
-    if line in present.split("\n"):
+    line = f"{STATE}/".encode()
+    # Bytes: the file is somebody's, in whatever encoding and with whatever line ends.
+    present = path.read_bytes() if path.exists() else b""
+    if line in present.splitlines():
         return False
-    joint = "" if not present or present.endswith("\n") else "\n"
-    path.write_text(f"{present}{joint}{line}\n", encoding="utf-8", newline="\n")
+    joint = b"" if not present or present.endswith(b"\n") else b"\n"
+    with path.open("ab") as file:
+        file.write(joint + line + b"\n")
     return True
