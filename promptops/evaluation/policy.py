@@ -76,12 +76,6 @@ def _ratio_rule(name: str, words: GateWords) -> Rule:
     )
 
 
-def has_floor(spec: PromptSpec) -> bool:
-    """Whether a version can be judged on its own: something says how good it must be."""
-    words = [*(spec.scorers or {}).values(), *spec.limits.values()]
-    return any(word.min is not None or word.never for word in words)
-
-
 def nothing_to_judge(prompt: str) -> str:
     """Say why a prompt that was never released and has no floor cannot be tested; asking would only cost."""
     return f"{prompt} was never released, so there is nothing to compare it with, and no min or never judges it alone"

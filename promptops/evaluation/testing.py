@@ -10,7 +10,7 @@ from promptops.errors import ConfigError, NothingToDo
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.outlook import outlook
 from promptops.evaluation.plan import Plan, make_plan
-from promptops.evaluation.policy import has_floor, nothing_to_judge
+from promptops.evaluation.policy import nothing_to_judge
 from promptops.reading import Contender, contender, live_contender, prompt_ids
 from promptops.report import Report
 from promptops.sampling import source_of
@@ -86,7 +86,7 @@ def _plans(workspace: Workspace, selection: Selection) -> tuple[list[Plan], tupl
             unchanged.append(
                 f"{candidate.prompt.id}: not live yet; promptops promote {candidate.prompt.id} --first"
             )
-        elif baseline is None and not has_floor(candidate.prompt.spec):
+        elif baseline is None and not candidate.prompt.spec.has_floor:
             raise NothingToDo(
                 f"{nothing_to_judge(candidate.prompt.id)}; promptops promote {candidate.prompt.id} --first adopts it"
             )

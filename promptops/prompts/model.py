@@ -201,6 +201,12 @@ class PromptSpec(Written):
     limits: dict[str, GateWords] = {}
     gate: GateSpec = GateSpec()
 
+    @property
+    def has_floor(self) -> bool:
+        """Whether a version can be judged on its own: something says how good it must be."""
+        words = [*(self.scorers or {}).values(), *self.limits.values()]
+        return any(word.min is not None or word.never for word in words)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:

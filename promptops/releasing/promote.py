@@ -10,7 +10,7 @@ from promptops.errors import ConfigError
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
-from promptops.evaluation.policy import has_floor, nothing_to_judge
+from promptops.evaluation.policy import nothing_to_judge
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import release_files
 from promptops.gitstore.staging import mend
@@ -66,7 +66,7 @@ async def promote(
         return Outcome(prompt=prompt.id, environment=wish.environment, said=(said,))
     live = found.live.live(prompt.id, workspace.config.live)
     baseline = frozen_contender(found.live, live) if live else None
-    if baseline is None and not (wish.first or has_floor(prompt.spec)):
+    if baseline is None and not (wish.first or prompt.spec.has_floor):
         return _unjudged(prompt.id, wish)
     report = await _tested(workspace, candidate, baseline, wish, options, before_asking)
     if report is not None and (refused := _refusal(report, wish)):
@@ -136,7 +136,7 @@ async def _tested(
     before_asking: Callable[[Plan], None],
 ) -> Report | None:
     """Return the report of this very test; None where a first release is adopted without any floor."""
-    if baseline is None and wish.first and not has_floor(candidate.prompt.spec):
+    if baseline is None and wish.first and not candidate.prompt.spec.has_floor:
         return None
     source = source_of(candidate.prompt, root=workspace.top)
     plan = make_plan(workspace, baseline=baseline, candidate=candidate, source=source)

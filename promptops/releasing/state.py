@@ -125,7 +125,7 @@ def _state(
         path=prompt.path if prompt else "",
         work_tree=found,
         places=places,
-        next_step=_next(name, found, last),
+        next_step=_next(name, prompt, found, last),
     )
 
 
@@ -169,12 +169,13 @@ def _work_tree(prompt: Prompt | None, last: Place) -> str:
     return "same" if prompt.digest == last.digest else "differs"
 
 
-def _next(name: str, found: str, last: Place) -> str:
+def _next(name: str, prompt: Prompt | None, found: str, last: Place) -> str:
     if last.waiting is not None:
         return "merge or push this branch: that is the release"
     match found:
         case "new":
-            return f"promptops promote {name} --first"
+            adopted = "" if prompt is not None and prompt.spec.has_floor else " --first"
+            return f"promptops promote {name}{adopted}"
         case "differs":
             return f"promptops test {name}"
         case _:

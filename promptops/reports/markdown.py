@@ -29,7 +29,7 @@ def _section(report: Report, shown: View) -> str:
         *(f"- {literal(reason)}" for reason in (*shown.more_reasons, *shown.warnings)),
     ]
     if shown.worst:
-        lines += ["", f"<details><summary>{len(report.broken)} broken samples</summary>", ""]
+        lines += ["", f"<details><summary>What broke ({len(report.broken)})</summary>", ""]
         lines += ["| sample | input | before | after |", "| --- | --- | --- | --- |"]
         lines += [_broken(change) for change in report.broken[:20]]
         lines += ["", "</details>"]

@@ -74,8 +74,7 @@ def next_step(report: Report) -> str:
     """The one command that helps most now."""
     prompt = report.prompt.id
     if report.verdict == "pass":
-        first = "" if report.prompt.baseline else " --first"
-        return f"promptops promote {prompt}{first}"
+        return f"promptops promote {prompt}"
     if report.unfinished:
         return f"promptops test {prompt}   (asks only what has no answer yet)"
     if report.verdict == "regression":
