@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import json
 
 from promptops.errors import NothingToDo
 from promptops.report import Report
@@ -19,8 +19,9 @@ def last_report(workspace: Workspace, prompt: str | None) -> Report:
     newest = sorted(folders, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
     for path in newest:
         try:
-            found = Report.model_validate_json(path.read_bytes())
-        except (ValidationError, OSError):
+            # Not pydantic's own JSON: it refuses the half characters that a model may answer with.
+            found = Report.model_validate(json.loads(path.read_bytes()))
+        except (ValueError, OSError):
             continue  # written by another version of this tool, or just being written
         if prompt is None or found.prompt.id == prompt:
             return found

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from promptops.prompts.diff import PromptDiff, TextDiff
 from promptops.prompts.words import Token
-from promptops.reports.escape import many_lines, one_line
+from promptops.reports.escape import one_line
 
 LABELS = {"breaking": "bold red", "behaviour": "yellow", "cosmetic": "dim"}
 STYLES = {"added": "green", "removed": "red strike", "same": ""}
@@ -34,7 +34,7 @@ def print_texts(difference: PromptDiff, console: Console) -> None:
     """Print only the texts whose words changed."""
     for text in difference.texts:
         if text.changed:
-            console.print(Text(f"\n  {text.title}", style="bold"), soft_wrap=True)
+            console.print(Text(f"\n  {one_line(text.title)}", style="bold"), soft_wrap=True)
             for line in _near_changes(text):
                 console.print(line, soft_wrap=True)
 
@@ -43,7 +43,7 @@ def words(tokens: tuple[Token, ...], *, colour: bool) -> Text:
     """Return tokens as one text; without colour, removed words stand in [-…-] and added ones in {+…+}."""
     whole = Text()
     for token in tokens:
-        shown = many_lines(token.text)
+        shown = one_line(token.text)
         if not colour and token.kind != "same":
             shown = f"[-{shown}-]" if token.kind == "removed" else f"{{+{shown}+}}"
         whole.append(shown, style=STYLES[token.kind])
@@ -51,7 +51,10 @@ def words(tokens: tuple[Token, ...], *, colour: bool) -> Text:
 
 
 def _near_changes(text: TextDiff) -> Iterator[Text]:
-    """Yield the lines in which words changed, with a line around them, dots for what is left out."""
+    """Yield the lines in which words changed, with a line around them, dots for what is left out.
+
+    The rule before them keeps a build server from taking a prompt's line for a command (`::set-output`).
+    """
     lines: list[list[Token]] = [[]]
     for token in text.tokens:
         first, *others = token.text.split("\n")
@@ -66,7 +69,9 @@ def _near_changes(text: TextDiff) -> Iterator[Text]:
         if skipped:
             yield Text("    …", style="dim")
         skipped = False
-        yield Text.assemble("    ", words(tuple(token for token in line if token.text), colour=False))
+        yield Text.assemble(
+            ("  │ ", "dim"), words(tuple(token for token in line if token.text), colour=False)
+        )
 
 
 def difference_json(difference: PromptDiff) -> dict[str, Any]:

@@ -7,6 +7,9 @@ import unicodedata
 
 # Bidirectional controls reorder what a reader sees; category Cf holds them and the zero-width characters.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+# What build servers take for commands: GitHub a line that begins so, after spaces too, and both this anywhere.
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
+_OLD_COMMAND = re.compile(r"#(?=#(?:vso)?\[)")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&:-])")
 
 
@@ -17,13 +20,20 @@ def _visible(character: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line with every control, format and surrogate character made visible."""
-    return "".join(map(_visible, text))
+    """Return the text on one line with every control, format and surrogate character made visible.
+
+    Neither in it nor at its beginning is what a build server takes for a command.
+    """
+    return _no_command("".join(map(_visible, text)))
 
 
 def many_lines(text: str) -> str:
     """Like `one_line`, but line feeds and tabs stay."""
-    return "".join(char if char in "\n\t" else _visible(char) for char in text)
+    return _no_command("".join(char if char in "\n\t" else _visible(char) for char in text))
+
+
+def _no_command(text: str) -> str:
+    return _COMMAND.sub(r"\1\\u{3a}", _OLD_COMMAND.sub(r"\\u{23}", text))
 
 
 def markdown(text: str) -> str:

@@ -70,7 +70,7 @@ def _cells(row: Row) -> list[Text]:
 def _broken(change: Change, label: str) -> Text:
     return Text.assemble(
         (label, "bold"),
-        (change.sample_id, "cyan"),
+        (one_line(change.sample_id), "cyan"),
         f' "{one_line(change.input)}"   before ',
         _answer(change.baseline),
         "   after ",

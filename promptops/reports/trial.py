@@ -78,7 +78,8 @@ def print_trial(trial: Trial, console: Console) -> None:
 def _print_one(one: Tried, console: Console) -> None:
     expected = f"   expected {one_line(one.expected)}" if one.expected else ""
     console.print(
-        Text.assemble("\n", (one.sample_id, "cyan"), f'  "{one_line(one.input)}"{expected}'), soft_wrap=True
+        Text.assemble("\n", (one_line(one.sample_id), "cyan"), f'  "{one_line(one.input)}"{expected}'),
+        soft_wrap=True,
     )
     if one.baseline is not None:
         console.print(_answer("live", one.baseline, Text(one_line(one.baseline.text))), soft_wrap=True)
@@ -102,13 +103,14 @@ def _answer(name: str, answer: Answered, text: Text) -> Text:
 
 
 def _tick(tick: Tick) -> Text:
+    name = one_line(tick.name)
     if tick.value is None:
-        return Text(f"? {tick.name}: {one_line(tick.reason)}", style="yellow")
+        return Text(f"? {name}: {one_line(tick.reason)}", style="yellow")
     if tick.value >= 1:
-        return Text(f"✓ {tick.name}", style="green")
+        return Text(f"✓ {name}", style="green")
     if tick.value <= 0:
-        return Text(f"✗ {tick.name}: {one_line(tick.reason)}", style="red")
-    return Text(f"{tick.value:.3g} {tick.name}")
+        return Text(f"✗ {name}: {one_line(tick.reason)}", style="red")
+    return Text(f"{tick.value:.3g} {name}")
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:

@@ -22,10 +22,16 @@ from promptops.reports.escape import many_lines, markdown, one_line
         ("\ud800 alone", r"\u{d800} alone"),
         ("zero\u200bwidth", r"zero\u{200b}width"),
         ("nul\0", r"nul\u{0}"),
+        ("  ::set-output name=x::y", r"  \u{3a}:set-output name=x::y"),
+        ("a ##[add-mask]b ##vso[c]", r"a \u{23}#[add-mask]b \u{23}#vso[c]"),
     ],
 )
 def test_a_line_shows_what_would_act_on_a_terminal(hostile: str, shown: str) -> None:
     assert one_line(hostile) == shown
+
+
+def test_no_line_of_many_is_a_command() -> None:
+    assert many_lines("a\n\t::error::b\nc::d") == "a\n\t\\u{3a}:error::b\nc::d"
 
 
 @given(st.text(st.characters()))
