@@ -73,7 +73,7 @@ async def test_prompts(
 
 
 def _plans(workspace: Workspace, selection: Selection) -> tuple[list[Plan], tuple[str, ...]]:
-    plans, unchanged = [], []
+    plans, unchanged, unjudged = [], [], []
     references = selection.references or prompt_ids(workspace)
     if not references:
         raise NothingToDo(f"no prompts in {', '.join(workspace.roots)}; promptops new ID writes one")
@@ -82,17 +82,15 @@ def _plans(workspace: Workspace, selection: Selection) -> tuple[list[Plan], tupl
         baseline = _baseline(workspace, candidate, selection)
         if baseline is not None and baseline.prompt.digest == candidate.prompt.digest:
             unchanged.append(f"{candidate.prompt.id}: nothing differs from {baseline.side.ref}")
-        elif baseline is None and not selection.references:
-            unchanged.append(
-                f"{candidate.prompt.id}: not live yet; promptops promote {candidate.prompt.id} --first"
-            )
         elif baseline is None and not candidate.prompt.spec.has_floor:
-            raise NothingToDo(
+            unjudged.append(
                 f"{nothing_to_judge(candidate.prompt.id)}; promptops promote {candidate.prompt.id} --first adopts it"
             )
         else:
             plans.append(_plan(workspace, baseline, candidate, selection))
-    return plans, tuple(unchanged)
+    if unjudged and (selection.references or not (plans or unchanged)):
+        raise NothingToDo("\n".join(unjudged))
+    return plans, (*unchanged, *unjudged)
 
 
 def _baseline(workspace: Workspace, candidate: Contender, selection: Selection) -> Contender | None:

@@ -505,7 +505,7 @@ def test_status_before_and_after(fresh: Project) -> None:
     said = fresh.run("status")
     assert said.code == 0
     assert f"{ID}   production   –" in said.out
-    assert f"never released   promptops promote {ID} --first" in said.out
+    assert f"never released   promptops promote {ID}\n" in said.out
     assert fresh.run("promote", ID).code == 0
     assert "work tree is what is live" in fresh.run("status").out
     fresh.reword("quick")
