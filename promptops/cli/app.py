@@ -20,6 +20,8 @@ from promptops.errors import PromptopsError
 HELP = """Releases for prompts, native to git.
 
 Start: promptops demo · promptops init · promptops new ID
+
+Also there: show, export, verify, report, cache (each with --help).
 """
 
 app = typer.Typer(

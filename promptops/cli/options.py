@@ -9,12 +9,28 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from promptops.errors import ConfigError
+from promptops.errors import ConfigError, PromptopsError
+
+
+def _ids(incomplete: str) -> list[str]:
+    """Complete a prompt's id by a glance at the files; says nothing where there is no repository."""
+    from promptops.cli.here import workspace
+    from promptops.gitstore.references import known_ids
+
+    try:
+        here = workspace()
+        known = [name for root in here.roots for name in known_ids(here.repo, None, root=root)]
+    except PromptopsError:
+        return []
+    return sorted(name for name in known if name.startswith(incomplete))
+
 
 PromptId = Annotated[
     str,
     typer.Argument(
-        metavar="ID", help="A prompt's id; ID@production, ID@v12, ID@HEAD~3 where a version is meant."
+        metavar="ID",
+        autocompletion=_ids,
+        help="A prompt's id; ID@production, ID@v12, ID@HEAD~3 where a version is meant.",
     ),
 ]
 PromptIds = Annotated[

@@ -37,7 +37,10 @@ def diff(
     sample: Sample = None,
     json: Json = False,
 ) -> None:
-    """What changed, in words: breaking, behaviour or cosmetic."""
+    """Show what changed, word by word.
+
+    Every finding is breaking, behaviour or cosmetic.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import console, note, show_json
     from promptops.comparing import compare
@@ -58,7 +61,10 @@ def diff(
 
 
 def render(prompt: PromptId, inputs: Inputs = None, sample: Sample = None, json: Json = False) -> None:
-    """What would be sent: the messages with a sample's inputs, or with your own."""
+    """Show what would be sent.
+
+    With a sample's inputs, or with your own.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import show, show_json
     from promptops.comparing import render_one
@@ -100,7 +106,10 @@ def show_(prompt: PromptId, json: Json = False) -> None:
 
 
 def lint(prompts: PromptIds = None, json: Json = False) -> None:
-    """Every problem of the prompt files at once, with file, line and column."""
+    """Check prompt files: every problem at once.
+
+    With file, line and column. Exit code 2 where one is an error.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import show_json
     from promptops.comparing import lint_prompts

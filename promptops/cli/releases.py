@@ -50,7 +50,9 @@ def promote(
     recorded: Annotated[bool, typer.Option("--recorded", help="Test on recorded answers only.")] = False,
     json: Json = False,
 ) -> None:
-    """Release HEAD's version: test it if that was not done yet, then commit what goes live.
+    """Release HEAD's version if its test allows it.
+
+    Runs the test if this very test was not run yet, then commits what goes live.
 
     Refused when the candidate is worse (exit 3) or when the samples cannot tell (exit 4).
     """
@@ -91,7 +93,10 @@ def rollback(
     branch: Branch = None,
     json: Json = False,
 ) -> None:
-    """Make the version that was live before live again; offline, in any clone, without a test."""
+    """Make the version before live again; offline.
+
+    One commit, in any clone, allowed by the evidence with which that version went live.
+    """
     from promptops.cli.here import workspace
     from promptops.releasing.rollback import Retreat, target_of, target_version
     from promptops.releasing.rollback import rollback as release
@@ -147,7 +152,7 @@ def status(
     prompt: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only this prompt.")] = None,
     json: Json = False,
 ) -> None:
-    """Every prompt, every environment, the work tree, and the next command."""
+    """Show what is live, and the next command."""
     from promptops.cli.here import workspace
     from promptops.cli.output import show, show_json
     from promptops.releasing.state import status as state
@@ -174,7 +179,10 @@ def log(
     count: Annotated[int | None, typer.Option("-n", min=1, help="At most so many entries.")] = None,
     json: Json = False,
 ) -> None:
-    """The story of a prompt: its commits, versions and releases, newest first."""
+    """Tell the story of a prompt, newest first.
+
+    Its commits, versions and releases; of all prompts when none is named.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import show, show_json
     from promptops.releasing.story import moment, story

@@ -64,9 +64,9 @@ def test(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare the work tree with what is live, on recorded samples.
+    """Compare the work tree with what is live.
 
-    Without a name: every prompt that differs from what is live. Exit code 0 pass, 3 regression, 4 inconclusive.
+    Every recorded sample is answered by both versions. Without a name: every prompt that differs from what is live. Exit code 0 pass, 3 regression, 4 inconclusive.
     """
     import asyncio
 
@@ -128,7 +128,10 @@ def try_(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Answer a few samples beside what is live: the inner loop, without a verdict."""
+    """Answer a few samples beside what is live.
+
+    The inner loop: the prompt's diff, both answers, the scorers' ticks; never a verdict.
+    """
     import asyncio
 
     from promptops.cli.here import workspace

@@ -17,7 +17,10 @@ def commands(app: typer.Typer) -> None:
 
 
 def init() -> None:
-    """Write a configuration, a folder for prompts and the editor's schema; nothing is overwritten."""
+    """Set up promptops here; nothing is overwritten.
+
+    Writes a configuration, a folder for prompts, the schema for editors, and a line for .gitignore.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import show
     from promptops.starting import initialise
@@ -57,7 +60,10 @@ def import_(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Add recorded calls to a prompt's samples; importing twice changes nothing."""
+    """Add recorded calls to a prompt's samples.
+
+    Importing twice changes nothing. Says what so many samples can show.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import note, show, show_json
     from promptops.collecting import import_files
@@ -93,7 +99,10 @@ def demo(
         typer.Option("--folder", metavar="PATH", help="Where to build the repository; default: a new one."),
     ] = None,
 ) -> None:
-    """Refuse a careless change, release a good one, roll it back: the whole loop on a real small model."""
+    """See the whole loop on a real small model.
+
+    A careless change is refused, a good one released and rolled back, in a scratch repository.
+    """
     from promptops.demonstration import demonstrate
 
     sys.exit(demonstrate(folder=folder, recorded=recorded))
