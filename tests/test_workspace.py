@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Git
 
 from promptops.config import Config
 from promptops.errors import ConfigError, InvalidFile, NotFound, RepoError
 from promptops.workspace import Workspace, open_workspace
+
+Git = Callable[..., str]
 
 
 @pytest.fixture
