@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test slow lint types architecture check minimums clean
+.PHONY: demo test slow lint types architecture check minimums lint-examples clean
 
 # `make demo`: the real local model, from nothing to a rollback. `make demo RECORDED=1`: the same from recorded answers.
 demo: $(VENV)/.demo
@@ -28,9 +28,16 @@ architecture: $(VENV)/.dev
 
 check: lint types architecture test
 
-# The lowest versions that pyproject.toml allows, in an environment of their own.
+# The tests with the lowest versions that pyproject.toml allows, in an environment of their own.
 minimums:
-	cd $(ROOT) && $(PYTHON) -m venv .venv-minimums && .venv-minimums/bin/python scripts/minimums.py
+	$(PYTHON) -m venv --clear $(ROOT).venv-minimums
+	cd $(ROOT) && .venv-minimums/bin/python -m pip --quiet install --upgrade "pip>=25.1"
+	cd $(ROOT) && .venv-minimums/bin/python scripts/minimums.py > .venv-minimums/lowest.txt
+	cd $(ROOT) && .venv-minimums/bin/python -m pip --quiet install --editable . --group test --constraint .venv-minimums/lowest.txt
+	cd $(ROOT) && .venv-minimums/bin/python -m pytest -n 2 -m "not slow and not model" $(ARGS)
+
+lint-examples: $(VENV)/.dev
+	$(BIN)/promptops -C $(ROOT)examples lint
 
 clean:
 	rm -rf $(VENV) $(ROOT).venv-minimums
