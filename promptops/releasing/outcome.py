@@ -8,7 +8,7 @@ from typing import Any
 
 from promptops.gitstore.commits import Committed
 from promptops.records import Release
-from promptops.releasing.base import Ground
+from promptops.releasing.base import Ground, push_branch
 from promptops.report import Report
 
 
@@ -49,9 +49,11 @@ def takes_effect(found: Ground, release: Release, committed: Committed) -> tuple
     if committed.remote is not None:
         after = () if committed.local else (f"your {committed.branch} has work of its own: git pull",)
         return (f"{what} is live in {where} at {committed.remote}; programs take it when they reload", *after)
-    release_branch = found.ref.ref.rsplit("/", 1)[-1]
     if found.ref.ref == f"refs/heads/{committed.branch}":
         return (f"{what} is live in {where}; programs take it when they reload",)
+    if not found.ref.ref.startswith("refs/"):
+        return (f"{what} is released in {where} here; it takes effect on the release branch",)
+    release_branch = push_branch(found)
     if committed.branch == release_branch:
         return (f"{what} is released in {where} here; it takes effect with git push",)
     return (

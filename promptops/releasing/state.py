@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.errors import NotFound, Problem
+from promptops.errors import InvalidFile, NotFound, Problem
 from promptops.gitstore.releases import ReleaseRef, Releases, read_releases, release_ref
-from promptops.gitstore.trees import prompts
+from promptops.gitstore.trees import Prompts, prompts
 from promptops.prompts.model import Prompt
+from promptops.prompts.paths import stem
 from promptops.records import Release
 from promptops.workspace import Workspace
 
@@ -74,7 +75,8 @@ def status(workspace: Workspace, only: str | None = None) -> Status:
 
     Raises:
         NotFound: there is no prompt called `only`.
-        InvalidFile, IntegrityError: a pointer is damaged.
+        InvalidFile: its file has problems, and it was never released.
+        IntegrityError: a pointer is damaged.
     """
     ref = release_ref(workspace.repo, workspace.config.release_branch)
     states: list[PromptState] = []
@@ -82,10 +84,12 @@ def status(workspace: Workspace, only: str | None = None) -> Status:
     for root in workspace.roots:
         here = prompts(workspace.repo, "HEAD" if workspace.repo.is_bare else None, root=root)
         problems += here.problems
-        states += _states(workspace, root, ref, {prompt.id: prompt for prompt in here.prompts})
+        states += _states(workspace, root, ref, here)
     if only is not None:
         known = [one.id for one in states]
         states = [one for one in states if one.id == only]
+        if not states and any(stem(problem.path) == only for problem in problems):
+            raise InvalidFile(problems)
         if not states:
             raise NotFound("prompt", only, known)
     return Status(
@@ -100,26 +104,26 @@ def branch_name(ref: ReleaseRef) -> str:
     return ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _states(workspace: Workspace, root: str, ref: ReleaseRef, here: dict[str, Prompt]) -> list[PromptState]:
+def _states(workspace: Workspace, root: str, ref: ReleaseRef, here: Prompts) -> list[PromptState]:
     repo = workspace.repo
     live = read_releases(repo, ref.commit, root=root)
     head = repo.head()
     branch = live if head == ref.commit else read_releases(repo, head, root=root)
     return [
-        _state(workspace, name, here.get(name), live, branch)
-        for name in sorted({*here, *live.ids(), *branch.ids()})
+        _state(workspace, name, here, live, branch)
+        for name in sorted({*(prompt.id for prompt in here.prompts), *live.ids(), *branch.ids()})
     ]
 
 
-def _state(
-    workspace: Workspace, name: str, prompt: Prompt | None, live: Releases, branch: Releases
-) -> PromptState:
+def _state(workspace: Workspace, name: str, here: Prompts, live: Releases, branch: Releases) -> PromptState:
+    prompt = here.get(name)
     places = tuple(
         _place(live, environment, live.live(name, environment), branch.live(name, environment))
         for environment in workspace.config.environments
     )
     last = places[-1]
-    found = _work_tree(prompt, last)
+    is_broken = name in here.known or any(stem(problem.path) == name for problem in here.problems)
+    found = _work_tree(prompt, last, is_broken=is_broken)
     return PromptState(
         id=name,
         path=prompt.path if prompt else "",
@@ -161,9 +165,9 @@ def _marks(releases: Releases, release: Release) -> tuple[str, ...]:
     return tuple(marks)
 
 
-def _work_tree(prompt: Prompt | None, last: Place) -> str:
+def _work_tree(prompt: Prompt | None, last: Place, *, is_broken: bool) -> str:
     if prompt is None:
-        return "gone"
+        return "broken" if is_broken else "gone"
     if last.digest is None:
         return "new"
     return "same" if prompt.digest == last.digest else "differs"
@@ -178,5 +182,7 @@ def _next(name: str, prompt: Prompt | None, found: str, last: Place) -> str:
             return f"promptops promote {name}{adopted}"
         case "differs":
             return f"promptops test {name}"
+        case "broken":
+            return "promptops lint"
         case _:
             return ""

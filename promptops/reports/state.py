@@ -13,6 +13,7 @@ WORDS = {
     "differs": "work tree differs",
     "new": "never released",
     "gone": "no prompt file here any more",
+    "broken": "prompt file has problems",
 }
 
 

@@ -140,7 +140,14 @@ def test_a_prompt_file_with_a_problem(project: Project, content: str | bytes, wo
     status = project.run("status")
     assert status.code == 2
     assert words[0] in status.out
+    assert "prompt file has problems" in status.out
+    assert "no prompt file here" not in status.out
     assert project.calls() == 0
+
+
+def test_a_prompt_that_was_never_released_and_cannot_be_read_is_not_called_unknown(fresh: Project) -> None:
+    fresh.write(PATH, "model: [\n")
+    refused(fresh.run("status", ID), f"{PATH}:2:1")
 
 
 def test_a_directory_with_the_name_of_a_prompt(project: Project) -> None:
