@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cli_help import CONFIG, ID, PATH, POINTER, PROMPT, SAMPLES, Project, Run, Said, sample
-
-Program = Callable[..., Said]
 
 
 def refused(said: Said, *words: str) -> None:
@@ -334,19 +331,17 @@ def test_bad_samples_are_named_by_line(project: Project) -> None:
     assert project.calls() == 0
 
 
-def test_a_provider_that_is_down_is_exit_7_and_one_line(project: Project, program: Program) -> None:
+def test_a_provider_that_is_down_is_exit_7_and_one_line(project: Project) -> None:
     project.write(
         "promptops.yaml",
         CONFIG.replace("  bot:", '  shut: {kind: openai, base_url: "http://127.0.0.1:9/v1"}\n  bot:'),
     )
     project.edit("bot/small", "shut/small")
-    said = program(project.path, "test")
+    said = project.run("test")
     assert said.code == 7, said
     assert "Traceback" not in said.err
     errors = [line for line in said.err.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
     assert "shut" in errors[0]
     assert "run again to resume" in errors[0]
-    assert program(project.path, "try", "-n", "2").code in (0, 7)
-    said = program(project.path, "status")
-    assert said.code == 0
+    assert project.run("try", "-n", "2").code in (0, 7)
