@@ -95,7 +95,8 @@ async def run_and_kill(folder: Path, counting: Counting, port: int, kills: Itera
             await rung.wait()
         process.send_signal(how)
         await process.communicate()
-        assert process.returncode == -how
+        # On a busy machine the run may end before the signal reaches it; then there is less to resume.
+        assert process.returncode in (-how, 0)
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=dict(os.environ), **pipes)
     said, wrong = await process.communicate()
     assert process.returncode == 0, wrong.decode()
