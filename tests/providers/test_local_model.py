@@ -129,6 +129,40 @@ class TestTheRealModel:
         assert alone[0] == alone[3]
         assert asyncio.run(run(2)) == alone
 
+    def test_what_was_asked_before_changes_nothing(self) -> None:
+        """Two prompts that begin alike: part of the second one is in the cache, or it is not."""
+        step = "What language is “{}”?"
+        start = (
+            Message(role="system", content="You name the language of a sentence and say why."),
+            Message(role="user", content=step.format("Der Ton fällt immer wieder aus.")),
+            Message(role="assistant", content="German, because of the words “der” and “immer”."),
+        )
+        texts = [
+            "Waar is mijn pakje?",
+            "Il treno era in ritardo.",
+            "O voo foi cancelado.",
+            "La soupe est froide.",
+        ]
+        asked = [
+            request(
+                messages=(*start, Message(role="user", content=step.format(text))),
+                parameters={"temperature": 0, "max_tokens": 40},
+            )
+            for text in texts
+        ]
+
+        async def run(before: Request | None) -> list[str | None]:
+            answers = []
+            for one in asked:
+                async with open_local(say=quiet, folder=MODELS) as local:
+                    if before:
+                        await local.complete(before)
+                    answers.append((await local.complete(one)).text)
+            return answers
+
+        other = request(messages=(*start[:1], Message(role="user", content=step.format("Good morning."))))
+        assert asyncio.run(run(other)) == asyncio.run(run(None))
+
     def test_it_names_itself_counts_tokens_and_is_silent(
         self, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
