@@ -8,6 +8,7 @@ from typing import Any
 
 from promptops.errors import ConfigError
 from promptops.ports import Scorer
+from promptops.prompts.checks import OPTIONS
 from promptops.prompts.model import SCORER_KINDS, GateWords, JsonPathRule, ScorerSpec
 from promptops.scorers.checked import Checked, Rule
 from promptops.scorers.code import python_scorer
@@ -22,18 +23,8 @@ from promptops.scorers.text import Likeness
 
 Loader = Callable[[str, Path], Callable[..., Any]]
 
-_TEXT = frozenset({"path", "ignore_case", "trim"})
-_OPTIONS = {
-    "equals": _TEXT,
-    "contains": _TEXT,
-    "starts_with": _TEXT,
-    "ends_with": _TEXT,
-    "regex": _TEXT,
-    "json_schema": frozenset({"path"}),
-    "json_path": frozenset({"ignore_case", "trim"}),
-    "length": frozenset({"path", "trim"}),
-    "python": frozenset({"path", "range"}),
-}
+_LATER = ("judge", "similar", "tool_calls")
+_HERE = tuple(kind for kind in SCORER_KINDS if kind not in _LATER)
 
 
 def build_scorer(
@@ -63,11 +54,11 @@ def _kind(spec: ScorerSpec) -> str:
     written = [kind for kind in SCORER_KINDS if kind in spec.model_fields_set]
     if len(written) != 1:
         said = " and ".join(written) or "none"
-        raise ValueError(f"exactly one kind is needed, got {said}; the kinds are {', '.join(_OPTIONS)}")
-    if written[0] not in _OPTIONS:
+        raise ValueError(f"exactly one kind is needed, got {said}; the kinds are {', '.join(_HERE)}")
+    if written[0] in _LATER:
         raise ValueError(f"{written[0]} is not available yet")
     options = spec.model_fields_set - GateWords.model_fields.keys() - {written[0]}
-    if idle := sorted(options - _OPTIONS[written[0]]):
+    if idle := sorted(options - OPTIONS[written[0]]):
         raise ValueError(f"{idle[0]} does nothing with {written[0]}")
     return written[0]
 
