@@ -121,4 +121,7 @@ def _read(path: Path, top: Path) -> Config:
         return Config()
     except OSError as error:
         raise InvalidFile([Problem(name, 0, 0, error.strerror or str(error))]) from error
-    return parse_config(decode(raw, path=name), path=name)
+    text = decode(raw, path=name)
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.split("\n")):
+        return Config()
+    return parse_config(text, path=name)

@@ -88,6 +88,8 @@ def test(
         test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run)
     )
     _show(tested, json=json, markdown=markdown)
+    if tested.stopped:
+        note(f"error: {tested.stopped}")
     sys.exit(tested.exit_code())
 
 

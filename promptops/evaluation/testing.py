@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.errors import ConfigError, NothingToDo
+from promptops.errors import ConfigError, NothingToDo, RunStopped
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.outlook import outlook
 from promptops.evaluation.plan import Plan, make_plan
@@ -36,9 +36,10 @@ class Tested:
 
     reports: tuple[Report, ...] = ()
     said: tuple[str, ...] = ()
+    stopped: str = ""
 
     def exit_code(self) -> int:
-        codes = {report.exit_code() for report in self.reports}
+        codes = {report.exit_code() for report in self.reports} | ({7} if self.stopped else set())
         return next((code for code in _GRAVITY if code in codes), 0)
 
     def as_json(self) -> dict[str, Any]:
@@ -46,6 +47,7 @@ class Tested:
             "schema": "promptops.test/1",
             "reports": [report.model_dump(mode="json", by_alias=True) for report in self.reports],
             "said": list(self.said),
+            "stopped": self.stopped,
         }
 
 
@@ -65,10 +67,16 @@ async def test_prompts(
     plans, said = _plans(workspace, selection)
     if dry_run:
         return Tested(said=(*said, *(line for plan in plans for line in outlook(plan))))
-    reports = []
+    reports: list[Report] = []
     for plan in plans:
         before_asking(plan)
-        reports.append(await evaluate(plan, options))
+        try:
+            reports.append(await evaluate(plan, options))
+        except RunStopped as error:
+            if not reports:
+                raise
+            # What was decided before is decided; the verdicts are shown with what stopped the rest.
+            return Tested(reports=tuple(reports), said=said, stopped=f"{plan.id}: {error}")
     return Tested(reports=tuple(reports), said=said)
 
 

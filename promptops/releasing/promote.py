@@ -16,7 +16,7 @@ from promptops.gitstore.releases import release_files
 from promptops.gitstore.staging import mend
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
-from promptops.records import Evidence, Release, Version, canonical, following, sha256
+from promptops.records import Release, Version, canonical, following, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, moment_text, takes_effect
 from promptops.releasing.pushing import again_if_others_moved
@@ -68,7 +68,10 @@ async def promote(
     baseline = frozen_contender(found.live, live) if live else None
     if baseline is None and not (wish.first or prompt.spec.has_floor):
         return _unjudged(prompt.id, wish)
-    report = await _tested(workspace, candidate, baseline, wish, options, before_asking)
+    # What is live elsewhere already went live on evidence of its own; testing it against itself would show nothing.
+    same = live is not None and live.digest == prompt.digest
+    reused = live.evidence if live is not None and same else None
+    report = None if same else await _tested(workspace, candidate, baseline, wish, options, before_asking)
     if report is not None and (refused := _refusal(report, wish)):
         code = report.exit_code() or 4
         return Outcome(
@@ -77,7 +80,7 @@ async def promote(
     at = moment_text(now())
 
     def commit(on: Ground) -> Outcome:
-        return _commit(workspace, on, candidate, report, wish, at)
+        return _commit(workspace, on, candidate, report, reused, wish, at)
 
     return (
         again_if_others_moved(workspace, found, prompt.id, wish.environment, commit)
@@ -95,17 +98,24 @@ def _unjudged(prompt: str, wish: Wish) -> Outcome:
 
 
 def _commit(
-    workspace: Workspace, found: Ground, candidate: Contender, report: Report | None, wish: Wish, at: str
+    workspace: Workspace,
+    found: Ground,
+    candidate: Contender,
+    report: Report | None,
+    reused: str | None,
+    wish: Wish,
+    at: str,
 ) -> Outcome:
-    """Write the release on this ground."""
+    """Write the release on this ground; `reused` is the hash of evidence that is there already."""
     prompt = candidate.prompt
     pointer = found.here.live(prompt.id, wish.environment)
     evidence = evidence_of(report, at=at) if report is not None else None
-    release, version = _records(workspace, found, candidate, pointer, evidence, report, wish, at)
+    digest = sha256(canonical(evidence)) if evidence else reused
+    release, version = _records(workspace, found, candidate, pointer, digest, report, wish, at)
     committed = commit_files(
         workspace.repo,
         release_files(found.root, release, version=version, evidence=evidence),
-        _message(release, report),
+        _message(release, report, reused),
         branch=push_branch(found) if wish.push else wish.branch,
         expected_parent=found.parent,
         remote=workspace.repo.remote() if wish.push else None,
@@ -157,6 +167,11 @@ def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
     if allowed == "allow" or (allowed == "review" and wish.accept):
         return ()
     flag = "--accept" if allowed == "review" else "--force"
+    if report.unfinished:
+        return (
+            "not promoted: some answers never came, so the test is not finished",
+            f"ask for what is missing: promptops promote {prompt}",
+        )
     return (
         "not promoted: the samples cannot tell",
         f'a person may decide, visibly for ever: promptops promote {prompt} {flag} -m "why"',
@@ -168,7 +183,7 @@ def _records(
     found: Ground,
     candidate: Contender,
     pointer: Release | None,
-    evidence: Evidence | None,
+    evidence: str | None,
     report: Report | None,
     wish: Wish,
     at: str,
@@ -183,7 +198,7 @@ def _records(
         version=version,
         environment=wish.environment,
         kind="promote" if pointer else "first",
-        evidence=sha256(canonical(evidence)) if evidence else None,
+        evidence=evidence,
         reason=wish.reason.strip(),
         by=workspace.repo.identity(),
         at=at,
@@ -205,12 +220,14 @@ def _frozen(found: Ground, prompt: Prompt) -> Version:
     )
 
 
-def _message(release: Release, report: Report | None) -> str:
+def _message(release: Release, report: Report | None, reused: str | None) -> str:
     overruled = " (forced)" if release.forced else " (accepted)" if release.accepted else ""
     subject = f"Promote {release.id} v{release.version} to {release.environment}{overruled}"
     lines = [release.reason] if release.reason else []
     if report is not None:
         lines.append(f"{report.verdict.upper()} on {report.samples.n} samples: {report.reasons[0]}")
+    elif reused is not None:
+        lines.append("On the evidence with which it went live elsewhere.")
     else:
         lines.append("Adopted as it is: nothing to compare with, and no floor.")
     return "\n\n".join([subject, *lines])
