@@ -17,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from promptops.errors import ConfigError, NotFound, ProviderError, Refused
-from promptops.messages import Completion, Request
+from promptops.messages import Completion, Message, Request
 from promptops.ports import Provider
 from promptops.providers.http import open_client
 from promptops.providers.openai import OpenAI
@@ -46,15 +47,72 @@ def base_url(model: str = DEFAULT_MODEL) -> str:
     return f"local:{model}@sha256:{_weights(model).sha256}"
 
 
+Start = tuple[Message, ...]
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A server, and how the prompt began that it answered last: that much is in its cache."""
+
+    server: Provider
+    start: Start | None = None
+
+
+class _Desk:
+    """Gives servers to calls, one each at a time, before all to one that begins as the last one did.
+
+    Two versions under test would else take turns at every server, and each call would read its whole prompt
+    again (measured: 0.6 seconds instead of 0.35).
+    """
+
+    def __init__(self, servers: Iterable[Provider]) -> None:
+        self._free = [_Seat(server) for server in servers]
+        self._waiting: list[tuple[Start, asyncio.Future[_Seat]]] = []
+
+    @asynccontextmanager
+    async def server(self, start: Start) -> AsyncIterator[Provider]:
+        """Wait for a server and give it back at the end."""
+        seat = await self._take(start)
+        seat.start = start
+        try:
+            yield seat.server
+        finally:
+            self._give_back(seat)
+
+    async def _take(self, start: Start) -> _Seat:
+        for wanted in (start, None):
+            for seat in self._free:
+                if seat.start == wanted:
+                    self._free.remove(seat)
+                    return seat
+        if self._free:
+            return self._free.pop(0)
+        turn: asyncio.Future[_Seat] = asyncio.get_running_loop().create_future()
+        self._waiting.append((start, turn))
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the turn came in the same moment as the cancellation
+                self._give_back(turn.result())
+            raise
+
+    def _give_back(self, seat: _Seat) -> None:
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
+        if not self._waiting:
+            self._free.append(seat)
+            return
+        alike = (waiting for waiting in self._waiting if waiting[0] == seat.start)
+        _, turn = next(alike, self._waiting[0])
+        turn.set_result(seat)
+
+
 class Local:
     """A provider that shares its calls out to servers of its own, one call each at a time."""
 
-    def __init__(self, model: str, servers: list[Provider]) -> None:
+    def __init__(self, model: str, servers: Iterable[Provider]) -> None:
         self.base_url = base_url(model)
         self._model = model
-        self._free: asyncio.Queue[Provider] = asyncio.Queue()
-        for server in servers:
-            self._free.put_nowait(server)
+        self._desk = _Desk(servers)
 
     async def complete(self, request: Request) -> Completion:
         """Ask once; the seconds of the answer do not count the wait for a free server.
@@ -64,11 +122,8 @@ class Local:
             ProviderError: as for every OpenAI-compatible server.
         """
         self._check(request)
-        server = await self._free.get()
-        try:
+        async with self._desk.server(request.messages[:-1]) as server:
             return await server.complete(request)
-        finally:
-            self._free.put_nowait(server)
 
     def _check(self, request: Request) -> None:
         if request.model != self._model:

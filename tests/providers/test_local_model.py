@@ -93,6 +93,7 @@ def test_each_server_has_one_call_at_a_time() -> None:
         servers = [Slow(), Slow()]
         local = Local("smollm2-135m", list(servers))
         calls = [asyncio.create_task(local.complete(request())) for _ in range(6)]
+        await asyncio.sleep(0)
         for server in servers:
             server.go.set()
         await asyncio.gather(*calls)
@@ -111,6 +112,59 @@ def test_a_call_that_fails_gives_its_server_back() -> None:
                 await asyncio.wait_for(local.complete(request()), timeout=5)
 
     asyncio.run(run())
+
+
+def started(text: str) -> Request:
+    start = Message(role="system", content=text)
+    return request(messages=(start, Message(role="user", content="?")))
+
+
+def test_two_versions_under_test_keep_to_a_server_each() -> None:
+    """Asked in turns, with more calls under way than servers; each server reads one start all the time."""
+
+    class Noting(Slow):
+        async def complete(self, request: Request) -> Completion:
+            seen.append((self, request.messages[0].content))
+            await asyncio.sleep(0)
+            return await super().complete(request)
+
+    seen: list[tuple[Slow, object]] = []
+
+    async def run() -> None:
+        servers = [Noting(), Noting()]
+        for server in servers:
+            server.go.set()
+        local = Local("smollm2-135m", servers)
+        await asyncio.gather(*(local.complete(started(text)) for _ in range(8) for text in ("one", "two")))
+
+    asyncio.run(run())
+    assert len(seen) == 16
+    assert len(set(seen)) == 2
+
+
+def test_a_call_that_stopped_waiting_takes_no_server_with_it() -> None:
+    class Cancelling(Slow):
+        async def complete(self, request: Request) -> Completion:
+            answer = await super().complete(request)
+            if self.asked == 1:  # runs after this server was given to the third, before the third knows
+                asyncio.get_running_loop().call_soon(calls[2].cancel)
+            return answer
+
+    calls: list[asyncio.Task[Completion]] = []
+
+    async def run() -> Completion:
+        server = Cancelling()
+        local = Local("smollm2-135m", [server])
+        calls.extend(asyncio.create_task(local.complete(request())) for _ in range(3))
+        await asyncio.sleep(0)
+        calls[1].cancel()
+        server.go.set()
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert [call.cancelled() for call in calls] == [False, True, True]
+        assert server.asked == 1
+        return await asyncio.wait_for(local.complete(request()), timeout=5)
+
+    assert asyncio.run(run()).text == "ok"
 
 
 class TestTheRealModel:
@@ -184,7 +238,7 @@ class TestTheRealModel:
     def test_strangers_are_not_answered_and_the_end_is_the_end(self) -> None:
         async def run() -> str:
             async with open_local(say=quiet, folder=MODELS) as local:
-                url = local._free._queue[0].base_url  # type: ignore[attr-defined]
+                url = local._desk._free[0].server.base_url  # type: ignore[attr-defined]
                 asked = urllib.request.Request(f"{url}/chat/completions", data=b"{}")
                 with pytest.raises(urllib.error.HTTPError, match="401") as refused:
                     await asyncio.to_thread(urllib.request.urlopen, asked)
