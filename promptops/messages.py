@@ -8,21 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-
-class Risk(StrEnum):
-    """What a tool can do to the world; unstated means irreversible."""
-
-    READ = "read"
-    WRITE = "write"
-    IRREVERSIBLE = "irreversible"
-
-
-class Approval(StrEnum):
-    NONE = "none"
-    REQUIRED = "required"
+from promptops.risks import Approval, Risk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

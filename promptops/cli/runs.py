@@ -66,7 +66,8 @@ def test(
 ) -> None:
     """Compare the work tree with what is live.
 
-    Every recorded sample is answered by both versions. Without a name: every prompt that differs from what is live. Exit code 0 pass, 3 regression, 4 inconclusive.
+    Every recorded sample is answered by both versions. Without a name: every prompt that differs from what is
+    live. Exit code 0 pass, 3 regression, 4 inconclusive.
     """
     import asyncio
 

@@ -13,8 +13,8 @@ from typing import Any
 import rfc8785
 
 from promptops.errors import InvalidInput
-from promptops.messages import Approval, Risk
 from promptops.prompts.model import PromptSpec, ToolDef
+from promptops.risks import Approval, Risk
 
 
 def body(spec: PromptSpec, partials: Mapping[str, str]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from promptops.documents import Document, compose
 from promptops.errors import did_you_mean
-from promptops.messages import Approval, Risk
 from promptops.nodes import shorten
 from promptops.prompts.inputs import used_inputs
 from promptops.prompts.model import Prompt
 from promptops.prompts.partials import key_problems
+from promptops.risks import Approval, Risk
 
 Loc = tuple[str | int, ...]
 _PLACE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from promptops.messages import Approval, Risk
+from promptops.risks import Approval, Risk
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 MODEL_PATTERN = r"^[A-Za-z0-9_.-]+/\S+$"

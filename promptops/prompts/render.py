@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptops.errors import InvalidInput
-from promptops.messages import Approval, Message, Request, Risk, ToolCall, ToolSpec
+from promptops.messages import Message, Request, ToolCall, ToolSpec
 from promptops.prompts.inputs import check_inputs
 from promptops.prompts.model import Prompt, PromptSpec, ToolDef
 from promptops.prompts.template import TemplateFault, render_text
+from promptops.risks import Approval, Risk
 from promptops.samples import Sample
 
 _INSTRUCTING = ("system", "developer")

@@ -13,9 +13,7 @@ import pytest
 from stand_in import QUEUES, serving
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(
-    r"(?:<!-- file: (?P<file>[^ ]+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL
-)
+BLOCK = re.compile(r"(?:<!-- file: (?P<file>[^ ]+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
 EXIT = re.compile(r"\s+# exit (\d)$")
 
 
@@ -46,7 +44,9 @@ def _code(line: str) -> int:
 
 
 def tickets(count: int) -> str:
-    rows = [f"ticket {number}: my {QUEUES[number % 3]} matter,{QUEUES[number % 3]}" for number in range(count)]
+    rows = [
+        f"ticket {number}: my {QUEUES[number % 3]} matter,{QUEUES[number % 3]}" for number in range(count)
+    ]
     return "\n".join(["message,expected", *rows]) + "\n"
 
 

@@ -10,9 +10,9 @@ import pytest
 from prompt_texts import FULL, GITHUB, SMALL, TONE, complaints, read
 
 from promptops.errors import InvalidFile
-from promptops.messages import Approval, Risk
 from promptops.prompts.parse import check_id, is_prompt_path, parse_prompt
 from promptops.prompts.paths import places
+from promptops.risks import Approval, Risk
 
 
 def test_the_smallest_prompt_is_whole():

@@ -8,9 +8,10 @@ import pytest
 from prompt_texts import FULL, SMALL, complaints, read
 
 from promptops.errors import InvalidInput
-from promptops.messages import Approval, Risk, ToolCall
+from promptops.messages import ToolCall
 from promptops.prompts.inputs import input_schema
 from promptops.prompts.render import as_message, render, render_sample, split_model
+from promptops.risks import Approval, Risk
 from promptops.samples import Sample
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from promptops.errors import InvalidFile, PromptopsError, RunStopped
-from promptops.messages import Completion, Message, Request, Risk, ToolCall, ToolSpec, Usage
+from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
+from promptops.risks import Risk
 from promptops.runs.cache import Cache
 from promptops.runs.cachekey import cache_key
 
