@@ -55,7 +55,7 @@ def _change(
         metric=name,
         change=kind,
         input=cut(describe(sample), INPUT_LIMIT),
-        expected=cut(_text(sample.expected)) if sample.expected is not None else "",
+        expected=cut(as_text(sample.expected)) if sample.expected is not None else "",
         baseline=_arm(plan, name, sample, pair.baseline),
         candidate=_arm(plan, name, sample, pair.candidate),
     )
@@ -79,12 +79,13 @@ def describe(sample: Sample) -> str:
     """What a sample asks, short: its only input, all of them, or the last message."""
     inputs = sample.inputs or {}
     if len(inputs) == 1:
-        return _text(next(iter(inputs.values())))
+        return as_text(next(iter(inputs.values())))
     if inputs:
-        return _text(inputs)
+        return as_text(inputs)
     said = [message.get("content") for message in sample.messages or [] if message.get("role") == "user"]
-    return _text(said[-1]) if said else ""
+    return as_text(said[-1]) if said else ""
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value as people read it: text as it is, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -9,7 +9,7 @@ from itertools import chain, islice
 
 from promptops.errors import ConfigError, NotFound, NothingToDo
 from promptops.evaluation.arms import arm, open_endpoints
-from promptops.evaluation.changes import answer_text, describe
+from promptops.evaluation.changes import answer_text, as_text, describe
 from promptops.evaluation.evaluate import score_answer
 from promptops.evaluation.past import last_report
 from promptops.evaluation.plan import check_renders, scorers_of
@@ -152,7 +152,7 @@ def _tried(sample: Sample, pair: Pair, scorers: Mapping[str, Scorer], baseline: 
     return Tried(
         sample_id=sample.sample_id,
         input=describe(sample),
-        expected="" if sample.expected is None else str(sample.expected),
+        expected="" if sample.expected is None else as_text(sample.expected),
         baseline=_answered(sample, pair.baseline, scorers) if baseline else None,
         candidate=_answered(sample, pair.candidate, scorers),
     )
