@@ -20,6 +20,7 @@ class Contender:
 
     prompt: Prompt
     side: Side
+    warnings: tuple[str, ...] = ()
 
 
 def find(workspace: Workspace, reference: str) -> Resolved:
@@ -53,7 +54,7 @@ def contender(workspace: Workspace, reference: str) -> Contender:
 
 def as_contender(found: Resolved) -> Contender:
     side = Side(ref=found.label, version=found.version, digest=found.prompt.digest)
-    return Contender(prompt=found.prompt, side=side)
+    return Contender(prompt=found.prompt, side=side, warnings=found.warnings)
 
 
 def live_contender(workspace: Workspace, prompt: str) -> Contender | None:
@@ -69,11 +70,9 @@ def live_contender(workspace: Workspace, prompt: str) -> Contender | None:
 
 def frozen_contender(releases: Releases, release: Release) -> Contender:
     """Return a released version as it was frozen."""
-    prompt, _ = thaw(releases.live_version(release), root=releases.root)
-    return Contender(
-        prompt=prompt,
-        side=Side(ref=release.environment, version=release.version, digest=release.digest),
-    )
+    prompt, warnings = thaw(releases.live_version(release), root=releases.root)
+    side = Side(ref=release.environment, version=release.version, digest=release.digest)
+    return Contender(prompt=prompt, side=side, warnings=warnings)
 
 
 def prompt_ids(workspace: Workspace) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ def diff(
     if json:
         show_json({"schema": "promptops.diff/1", "versions": sides, **difference_json(found.difference)})
         return
+    for warning in (*found.baseline.warnings, *found.candidate.warnings):
+        note(f"warning: {warning}")
     note(
         f"{found.candidate.prompt.id}: {sides}"
         + (f", rendered with {found.rendered}" if found.rendered else "")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from promptops.errors import RunStopped
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.lines import metric_lines
 from promptops.evaluation.plan import Plan
 from promptops.gate import Measured, Verdict, decide, decide_first
+from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
 from promptops.report import PromptSides, Report, SampleSet, Spend, Unscored
@@ -55,7 +57,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
             progress = await replay(
-                enumerate(plan.samples.source),
+                _numbered(plan),
                 ask=_arms(plan, endpoints),
                 finished=lambda sample, pair: _measure(plan, columns, sample, pair),
                 journal=journal,
@@ -74,6 +76,22 @@ async def evaluate(plan: Plan, options: Options) -> Report:
             report_json(report), encoding="utf-8"
         )
     return report
+
+
+def _numbered(plan: Plan) -> Iterator[tuple[int, Sample]]:
+    """Stream the samples with their places, and notice when they are no longer those of the plan.
+
+    Raises:
+        RunStopped: a file of samples was edited since the plan was made; what was answered is kept.
+    """
+    hashes = []
+    for index, sample in enumerate(plan.samples.source):
+        if index >= plan.samples.n:
+            break
+        hashes.append(content_hash(sample))
+        yield index, sample
+    if samples_digest(hashes) != plan.samples.digest:
+        raise RunStopped(f"the samples of {plan.id} changed while the test ran; run it again")
 
 
 def _header(plan: Plan) -> Mapping[str, object]:

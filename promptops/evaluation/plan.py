@@ -74,6 +74,8 @@ def make_plan(
     )
     arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
     samples = survey(source, lambda sample: check_renders(arms, [sample]))
+    said = [chosen, _about_clusters(samples), _about_slices(prompt.spec.gate)]
+    said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
     return Plan(
         workspace=workspace,
         baseline=baseline,
@@ -88,9 +90,7 @@ def make_plan(
             "policy": _policy_digest(prompt, specs, workspace),
             "providers": _providers_digest(arms, workspace),
         },
-        warnings=tuple(
-            text for text in (chosen, _about_clusters(samples), _about_slices(prompt.spec.gate)) if text
-        ),
+        warnings=tuple(text for text in said if text),
     )
 
 

@@ -339,3 +339,30 @@ def test_the_program_itself_ends_with_the_verdicts_code(project: Project, progra
     assert "REGRESSION   queue fell by 20 points" in said.out
     assert "\x1b" not in said.out + said.err
     assert said.err.startswith(f"{ID}: 120 samples, up to 240 calls to bot/small (run {ID}-")
+
+
+def test_samples_that_are_edited_while_they_are_replayed_end_the_run(project: Project) -> None:
+    project.edit(
+        "def answer(request):\n",
+        "def answer(request):\n"
+        f'    with Path("{SAMPLES}").open("r+b") as file:\n'
+        '        file.seek(file.read().rfind(b"message 119"))\n'
+        '        file.write(b"Message 119")\n',
+        name="bots.py",
+    )
+    project.reword("quick")
+    said = project.run("test")
+    assert said.code == 7, said.out
+    assert "the samples of support-triage changed while the test ran; run it again" in said.err
+
+
+def test_a_name_that_is_two_things_warns_in_the_report(project: Project) -> None:
+    project.git("branch", "production")
+    project.reword("quick")
+    said = project.run("test", "--against", "production")
+    assert said.code == 3
+    assert "'production' is an environment and a name in git" in said.out
+    assert (
+        "'production' is an environment and a name in git"
+        in project.run("diff", ID, "--against", "production").err
+    )
