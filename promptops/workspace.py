@@ -72,7 +72,8 @@ class Workspace:
         if name is None:
             return self.config.live
         if name not in self.config.environments:
-            raise NotFound("environment", name, self.config.environments)
+            known = self.config.environments
+            raise NotFound("environment", name, known, hint=f"there is {', '.join(known)}")
         return name
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from promptops.report import Arm, Change, Report
 from promptops.reports.escape import one_line
 from promptops.reports.view import Row, View, view
 
+GAP = "   "
+NUMBERS_END = 6  # the columns between the name and the status
 COLOURS = {
     "PASS": "bold green",
     "BETTER": "bold green",
@@ -27,7 +28,8 @@ def print_report(report: Report, console: Console, *, next_step: bool = True) ->
     _print(console, "  ", Text.assemble(_status(shown.verdict), "   ", one_line(shown.sentence)))
     for reason in shown.more_reasons:
         _print(console, "  ", Text.assemble(" " * len(shown.verdict), "   ", one_line(reason)))
-    console.print(_table(shown))
+    for line in _table(shown):
+        _print(console, "  ", line)
     for warning in shown.warnings:
         _print(console, "  ", Text.assemble(("note: ", "yellow"), one_line(warning)))
     for number, change in enumerate(shown.worst):
@@ -50,21 +52,32 @@ def _status(status: str) -> tuple[str, str]:
     return (status, COLOURS.get(status, "dim"))
 
 
-def _table(shown: View) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
-    for number, name in enumerate(shown.columns):
-        header = f"  {name}" if number == 0 else name
-        table.add_column(header, no_wrap=True, justify="left" if number == 0 else "right")
-    table.add_column("", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for row in shown.rows:
-        table.add_row(*_cells(row), Text(*_status(row.status)), Text(one_line(row.detail), style="dim"))
-    return table
+def _table(shown: View) -> list[Text]:
+    """Align the rows; nothing is padded at the end, so that a narrow terminal wraps no blanks."""
+    header = [*(Text(name, style="dim") for name in shown.columns), Text(""), Text("")]
+    rows = [header, *(_cells(row) for row in shown.rows)]
+    widths = [max(row[place].cell_len for row in rows) for place in range(len(header))]
+    return [_aligned(row, widths) for row in rows]
+
+
+def _aligned(row: list[Text], widths: list[int]) -> Text:
+    """Join the cells; numbers stand to the right, the name, the status and what follows it to the left."""
+    line = Text("")
+    for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        blank = " " * (width - cell.cell_len)
+        line += Text.assemble(blank, cell) if 0 < place < NUMBERS_END else Text.assemble(cell, blank)
+        line.append(GAP)
+    line.rstrip()
+    return line
 
 
 def _cells(row: Row) -> list[Text]:
-    texts = (f"  {row.name}", row.baseline, row.candidate, row.change, row.interval, row.allowed)
-    return [Text(one_line(text)) for text in texts]
+    texts = (row.name, row.baseline, row.candidate, row.change, row.interval, row.allowed)
+    return [
+        *(Text(one_line(text)) for text in texts),
+        Text(*_status(row.status)),
+        Text(one_line(row.detail), style="dim"),
+    ]
 
 
 def _broken(change: Change, label: str) -> Text:
