@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,16 @@ from pathlib import Path
 import pytest
 
 KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START", "VIRTUAL_ENV")
+
+
+def hear_interrupts() -> None:
+    """Run in a child before it starts: what a shell runs in the background, as CI may run us, ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def interruptible() -> Callable[[], None]:
+    return hear_interrupts
 
 
 @pytest.fixture(autouse=True)

@@ -168,7 +168,9 @@ def test_a_reader_that_leaves_ends_it_quietly(project: Project) -> None:
     assert done.stdout.strip() in ("0", "1")
 
 
-def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(project: Project) -> None:
+def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(
+    project: Project, interruptible: Callable[[], None]
+) -> None:
     waiting = project.path.parent / "waiting"
     project.write(
         "bots.py",
@@ -187,6 +189,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(project: Project) -> N
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
     while not waiting.exists():
         assert started.poll() is None
