@@ -74,7 +74,12 @@ def make_plan(
     )
     arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
     samples = survey(source, lambda sample: check_renders(arms, [sample]))
-    said = [chosen, _about_clusters(samples), _about_slices(prompt.spec.gate)]
+    said = [
+        chosen,
+        _about_policy(baseline, prompt),
+        _about_clusters(samples),
+        _about_slices(prompt.spec.gate),
+    ]
     said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
     return Plan(
         workspace=workspace,
@@ -150,6 +155,16 @@ def check_renders(prompts: list[Prompt], samples: Iterable[Sample]) -> None:
     for sample in samples:
         for prompt in prompts:
             render_sample(prompt, sample)
+
+
+def _about_policy(baseline: Contender | None, prompt: Prompt) -> str:
+    """Both arms are judged by the candidate's own rules; say so where they are not those of what is live."""
+    if baseline is None:
+        return ""
+    old, new = baseline.prompt.spec, prompt.spec
+    if (old.scorers, old.limits, old.gate) == (new.scorers, new.limits, new.gate):
+        return ""
+    return f"this change brings its own scorers, limits or gate along: promptops diff {prompt.id} shows them"
 
 
 def _about_clusters(samples: SampleSet) -> str:

@@ -366,3 +366,11 @@ def test_a_name_that_is_two_things_warns_in_the_report(project: Project) -> None
         "'production' is an environment and a name in git"
         in project.run("diff", ID, "--against", "production").err
     )
+
+
+def test_a_change_that_brings_its_own_rules_along_says_so(project: Project) -> None:
+    project.reword("hasty")
+    assert "brings its own scorers" not in project.run("test").out
+    project.edit('{equals: "{{ expected }}", min: 0.8}', '{equals: "{{ expected }}", max_drop: 40%}')
+    said = project.run("test")
+    assert "this change brings its own scorers, limits or gate along" in said.out
