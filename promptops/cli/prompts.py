@@ -132,4 +132,4 @@ def _print_findings(found: Linted) -> None:
     for one in found.findings:
         show(f"{one.path}:{one.line}:{one.column}: {one.severity}: {one.message} [{one.code}]")
     if not found.problems and not found.findings:
-        note(f"{found.prompts} prompts, nothing to say about them")
+        note(f"{found.prompts} prompt{'s' if found.prompts != 1 else ''}, nothing to say")

@@ -68,7 +68,7 @@ def print_trial(trial: Trial, console: Console) -> None:
     cost = f" · {mean(trial.cost, 'dollars')}" if trial.cost is not None else ""
     console.print(
         Text(
-            f"\n{len(trial.tried)} samples{cost}: a look, not a test; promptops test {trial.prompt} decides",
+            f"\n{len(trial.tried)} sample{'s' if len(trial.tried) != 1 else ''}{cost}: a look, not a test; promptops test {trial.prompt} decides",
             "dim",
         ),
         soft_wrap=True,
