@@ -65,14 +65,10 @@ def print_trial(trial: Trial, console: Console) -> None:
         print_difference(trial.difference, console)
     for one in trial.tried:
         _print_one(one, console)
+    count = f"{len(trial.tried)} sample{'s' if len(trial.tried) != 1 else ''}"
     cost = f" · {mean(trial.cost, 'dollars')}" if trial.cost is not None else ""
-    console.print(
-        Text(
-            f"\n{len(trial.tried)} sample{'s' if len(trial.tried) != 1 else ''}{cost}: a look, not a test; promptops test {trial.prompt} decides",
-            "dim",
-        ),
-        soft_wrap=True,
-    )
+    said = f"\n{count}{cost}: a look, not a test; promptops test {trial.prompt} decides"
+    console.print(Text(said, "dim"), soft_wrap=True)
 
 
 def _print_one(one: Tried, console: Console) -> None:
