@@ -123,15 +123,6 @@ def read_model(text: str, model: type[M], *, path: str) -> M:
     return validate(compose(text, path=path), model)[0]
 
 
-def read_both(text: str, model: type[M], *, path: str) -> tuple[M, Document]:
-    """Return a YAML text as a model, and as a document whose `data` is what the model was made of.
-
-    Raises:
-        InvalidFile: all problems, each where it is written.
-    """
-    return validate(compose(text, path=path), model)
-
-
 def validate(document: Document, model: type[M]) -> tuple[M, Document]:
     """Make a model of a document; where the model wants text, plain scalars are the text that was written.
 

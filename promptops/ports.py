@@ -5,7 +5,6 @@ A fake for a test is ten lines: a class with the one method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from promptops.messages import Completion, Request
@@ -39,16 +38,4 @@ class Scorer(Protocol):
 
     def score(self, sample: Sample, completion: Completion) -> Score:
         """Score one answer; never raises for a bad answer: that is the worst value, with its reason."""
-        ...
-
-
-class Importer(Protocol):
-    """What reads recorded samples from one kind of file."""
-
-    def read(self, path: str) -> Iterator[Sample]:
-        """Yield samples in file order.
-
-        Raises:
-            InvalidFile: with the line number and the reason.
-        """
         ...

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from promptops import nodes
-from promptops.documents import MAX_PROBLEMS, decode, read_both, read_data, read_model
+from promptops.documents import MAX_PROBLEMS, compose, decode, read_data, read_model, validate
 from promptops.errors import InvalidFile
 from promptops.prompts.model import PromptSpec
 
@@ -198,7 +198,7 @@ def test_one_anchor_may_be_text_here_and_a_number_there():
 
 
 def test_the_document_holds_what_the_model_was_made_of():
-    made, document = read_both("name: 1.10\nanything: 1.10\n", Example, path="p")
+    made, document = validate(compose("name: 1.10\nanything: 1.10\n", path="p"), Example)
     assert (made.name, document.data) == ("1.10", {"name": "1.10", "anything": 1.1})
 
 

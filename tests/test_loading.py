@@ -12,7 +12,8 @@ import pytest
 import promptops
 from promptops.errors import ConfigError, IntegrityError, InvalidFile, InvalidInput, NotFound
 from promptops.prompts.parse import parse_prompt
-from promptops.records import Release, Version, canonical, following
+from promptops.records import Release, Version, canonical
+from promptops.succession import following
 
 TEXT = """\
 model: openai/gpt-4o-mini

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptops import records
+from promptops import records, succession
 from promptops.errors import IntegrityError, InvalidFile, InvalidInput
 from promptops.nodes import plain_data, read_nodes
 from promptops.records import Arm, Evidence, Previous, Release, SampleSet, Version
@@ -227,7 +227,7 @@ def test_evidence_without_a_number_where_one_belongs_is_refused() -> None:
 
 def test_a_release_follows_the_one_before_it() -> None:
     first = release()
-    second = release(sequence=2, kind="promote", previous=records.link(first))
+    second = release(sequence=2, kind="promote", previous=succession.link(first))
     assert second.previous is not None
     assert "sha256:" + second.previous.sha256 == records.sha256(records.canonical(first))
 
@@ -246,14 +246,16 @@ def test_following_builds_a_chain_that_knows_what_to_fall_back_to() -> None:
     assert [row.sequence for row in rows] == [1, 2, 3, 4, 5, 6]
     backs = [[old.version for old in row.fallbacks] for row in rows]
     assert backs == [[], [1], [2, 1], [1], [], [1]]
-    assert all(records.illegal_step(old, new) is None for old, new in zip([None, *rows], rows, strict=False))
+    assert all(
+        succession.illegal_step(old, new) is None for old, new in zip([None, *rows], rows, strict=False)
+    )
 
 
 def step(previous: Release | None, number: int, kind: str, **more: object) -> Release:
     body = {**BODY, "n": number}
     frozen = version(version=number, body=body, digest=records.body_digest(body))
     values = {"environment": "production", "evidence": None, "reason": "", "by": "Ada <a@b>", "at": AT}
-    return records.following(previous, version=frozen, kind=kind, **{**values, **more})  # type: ignore[arg-type]
+    return succession.following(previous, version=frozen, kind=kind, **{**values, **more})  # type: ignore[arg-type]
 
 
 def test_a_rollback_beyond_what_is_listed_keeps_the_list_without_it() -> None:
@@ -284,7 +286,7 @@ def test_steps_that_are_none_are_refused_with_the_reason() -> None:
         (first.model_copy(update={"reason": "edited"}), second, "does not name the hash"),
         (second, third.model_copy(update={"fallbacks": []}), "other fallbacks"),
     ):
-        assert words in (records.illegal_step(previous, new) or "")
+        assert words in (succession.illegal_step(previous, new) or "")
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(["version", "release", "evidence"]))

@@ -53,10 +53,11 @@ class Column:
 
 @dataclass(slots=True)
 class Columns:
-    """All columns of a run, and how many answers are unscored by arm and kind."""
+    """All columns of a run, which models answered each arm, and how many answers are unscored by arm and kind."""
 
     n: int
     by_name: dict[str, Column] = field(default_factory=dict)
+    answered_by: dict[str, set[str]] = field(default_factory=lambda: {"baseline": set(), "candidate": set()})
     unscored: dict[str, Counter[str]] = field(
         default_factory=lambda: {"baseline": Counter(), "candidate": Counter()}
     )
@@ -83,6 +84,8 @@ class Columns:
         for arm, answer in (("baseline", baseline), ("candidate", candidate)):
             if isinstance(answer, Failure):
                 self.unscored[arm][answer.kind] += 1
+            elif answer is not None:
+                self.answered_by[arm].add(answer.model)
         for name in MEASURED:
             values = [_measure(name, answer) for answer in (baseline, candidate) if answer is not None]
             if all(known for known, _ in values):

@@ -70,6 +70,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
                 total=plan.samples.n,
                 on_progress=options.on_progress,
             )
+        journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
         verdict = _decide(plan, columns)
         report = _report(plan, verdict, columns, progress, journal)
         (workspace.state / "runs" / plan.run / "report.json").write_text(
@@ -183,10 +184,21 @@ def _report(plan: Plan, verdict: Verdict, columns: Columns, progress: Progress, 
         models=_models(plan),
         alpha=verdict.alpha,
         inconclusive=plan.policy.inconclusive,
-        warnings=list(plan.warnings),
+        warnings=[*plan.warnings, *_about_models(plan, columns)],
         run=plan.run,
         tool_version=tool_version(),
     )
+
+
+def _about_models(plan: Plan, columns: Columns) -> list[str]:
+    """An endpoint may change the model behind a name; then the difference is not the prompt's alone."""
+    baseline, candidate = columns.answered_by["baseline"], columns.answered_by["candidate"]
+    if plan.baseline is None or plan.baseline.prompt.spec.model != plan.candidate.prompt.spec.model:
+        return []
+    if baseline == candidate:
+        return []
+    names = [", ".join(sorted(models)) or "none" for models in (baseline, candidate)]
+    return [f"the same model was asked, and others answered: {names[0]} for live, {names[1]} for new"]
 
 
 def _unscored(columns: Columns) -> Unscored:

@@ -172,10 +172,6 @@ class Repo:
             .split("\n")[:-1]
         )
 
-    def merge_base(self, one: str, other: str) -> str | None:
-        """Return the best common ancestor of two commits."""
-        return self.line("merge-base", "--end-of-options", one, other)
-
     def tree(self, commit: str, folder: str) -> dict[str, TreeEntry]:
         """Return the files of a commit under a folder (`.` for all): path from the top → entry."""
         return self.tree_paths(commit, [] if folder in ("", ".") else [f"{folder.rstrip('/')}/"])

@@ -22,13 +22,13 @@ from promptops.records import (
     Release,
     Version,
     evidence_name,
-    illegal_step,
     is_canonical,
     parse_evidence,
     parse_release,
     parse_version,
     sha256,
 )
+from promptops.succession import illegal_step
 
 _PATH: Final = re.compile(
     r"(?P<id>[a-z0-9][a-z0-9-]*)/(?:v(?P<number>[1-9][0-9]*)\.yaml"

@@ -150,15 +150,6 @@ def partial_uses(text: str) -> tuple[PartialUse, ...]:
     return tuple(PartialUse(name=name, line=line) for name, line in find_partials(text))
 
 
-def partial_names(text: str) -> tuple[str, ...]:
-    """Return the names of the partials that a jinja2 template names, each once, in order.
-
-    Raises:
-        TemplateFault: the template is wrong, or a partial's name is not a constant text.
-    """
-    return tuple(dict.fromkeys(use.name for use in partial_uses(text)))
-
-
 def _read_plainly(text: str) -> tuple[frozenset[str], tuple[PartialUse, ...]] | None:
     """Return the names and the partials of a template that holds nothing else, None where jinja2 must read it."""
     if len(text) > _PLAIN_UP_TO:

@@ -16,12 +16,13 @@ from promptops.gitstore.releases import release_files
 from promptops.gitstore.staging import mend
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
-from promptops.records import Release, Version, canonical, following, sha256
+from promptops.records import Release, Version, canonical, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, moment_text, takes_effect
 from promptops.releasing.pushing import again_if_others_moved
 from promptops.report import Report
 from promptops.sampling import source_of
+from promptops.succession import following
 from promptops.workspace import Workspace
 
 

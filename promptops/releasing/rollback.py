@@ -12,11 +12,12 @@ from promptops.evaluation.evidence import evidence_of
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import Releases, read_releases, release_files
 from promptops.gitstore.staging import mend
-from promptops.records import Evidence, Release, Version, canonical, following, sha256
+from promptops.records import Evidence, Release, Version, canonical, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, moment_text, takes_effect
 from promptops.releasing.pushing import again_if_others_moved
 from promptops.report import Report
+from promptops.succession import following
 from promptops.workspace import Workspace
 
 

@@ -374,3 +374,20 @@ def test_a_change_that_brings_its_own_rules_along_says_so(project: Project) -> N
     project.edit('{equals: "{{ expected }}", min: 0.8}', '{equals: "{{ expected }}", max_drop: 40%}')
     said = project.run("test")
     assert "this change brings its own scorers, limits or gate along" in said.out
+
+
+def test_another_model_behind_the_same_name_is_named_and_recorded(project: Project) -> None:
+    project.edit(
+        "    return right\n",
+        '    model = "small-2027" if "polite" in rule else "small-2026"\n'
+        '    return {"role": "assistant", "content": right, "model": model}\n',
+        name="bots.py",
+    )
+    project.forget()
+    project.reword("polite")
+    said = project.run("test")
+    assert (
+        "the same model was asked, and others answered: small-2026 for live, small-2027 for new" in said.out
+    )
+    header = json.loads(next((project.path / ".promptops/runs").glob("*/run.json")).read_text())
+    assert header["answered_by"] == {"baseline": ["small-2026"], "candidate": ["small-2027"]}

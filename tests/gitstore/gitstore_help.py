@@ -11,7 +11,8 @@ from promptops.gitstore.commits import Committed, commit_files
 from promptops.gitstore.references import find_prompt
 from promptops.gitstore.releases import read_releases, release_files
 from promptops.gitstore.repo import Repo
-from promptops.records import Evidence, SampleSet, Version, body_digest, canonical, following, sha256
+from promptops.records import Evidence, SampleSet, Version, body_digest, canonical, sha256
+from promptops.succession import following
 
 AT = "2026-01-05T10:00:00Z"
 

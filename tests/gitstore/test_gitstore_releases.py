@@ -14,7 +14,8 @@ from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import chain, live, next_version, read_releases, release_files, release_ref
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.verify import Severity, verify
-from promptops.records import canonical, following, parse_release, sha256
+from promptops.records import canonical, parse_release, sha256
+from promptops.succession import following
 
 FOLDER = "prompts/releases/greet"
 POINTER = f"{FOLDER}/production.yaml"

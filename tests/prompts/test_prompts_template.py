@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from promptops.prompts.template import (
     TemplateFault,
-    partial_names,
     partial_uses,
     render_text,
     used_variables,
@@ -242,15 +241,12 @@ def test_variables_are_what_comes_from_the_inputs():
 
 
 def test_partials_are_named_in_order_and_must_be_constant():
-    assert partial_names("{% include 'b' %}{% include 'a' %}{% include 'b' %}{% extends 'c' %}") == (
-        "b",
-        "a",
-        "c",
-    )
+    text = "{% include 'b' %}{% include 'a' %}{% include 'b' %}{% extends 'c' %}"
+    assert [use.name for use in partial_uses(text)] == ["b", "a", "b", "c"]
     assert [use.line for use in partial_uses("\n{% include 'a' %}\n{% import 'b' as c %}")] == [2, 3]
     for text in ("\n{% include x %}", "\n{% include ['a', 'b'] %}", "\n{% include 'a' ~ x %}"):
         with pytest.raises(TemplateFault, match="name one partial in quotes") as caught:
-            partial_names(text)
+            partial_uses(text)
         assert caught.value.line == 2
 
 

@@ -9,10 +9,11 @@ import pytest
 from promptops.errors import InvalidInput, RepoError
 from promptops.gitstore.commits import Committed
 from promptops.gitstore.releases import ReleaseRef, Releases
-from promptops.records import Version, body_digest, following
+from promptops.records import Version, body_digest
 from promptops.releasing.base import Ground, push_branch
 from promptops.releasing.outcome import moment_text, takes_effect
 from promptops.releasing.story import moment
+from promptops.succession import following
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 BODY = {"model": "openai/x", "messages": [{"role": "user", "content": "Hello"}]}
