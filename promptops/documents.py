@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from promptops.errors import InvalidFile, Problem
-from promptops.nodes import Node, Place, plain_data, read_nodes
+from promptops.nodes import NearlyRead, Node, Place, plain_data, read_nodes
 from promptops.validation import Path, Wrong, descend, dotted, got, key_place, problems, value_place, wrongs
 
 MAX_BYTES: Final = 1024 * 1024
@@ -120,7 +120,26 @@ def read_model(text: str, model: type[M], *, path: str) -> M:
     Raises:
         InvalidFile: all problems, each where it is written.
     """
-    return validate(compose(text, path=path), model)[0]
+    try:
+        return validate(compose(text, path=path), model)[0]
+    except NearlyRead as error:
+        raise InvalidFile([*error.problems, *_further(error, text, model, path)]) from error
+
+
+def nearly(error: NearlyRead, text: str, *, path: str) -> Document | None:
+    """Return what could be read of a refused text, only to look for its other problems."""
+    root = error.root
+    return None if root is None else Document(path=path, source=text, root=root, data=plain_data(root))
+
+
+def _further(error: NearlyRead, text: str, model: type[M], path: str) -> tuple[Problem, ...]:
+    document = nearly(error, text, path=path)
+    try:
+        if document is not None:
+            validate(document, model)
+    except InvalidFile as more:
+        return more.problems
+    return ()
 
 
 def validate(document: Document, model: type[M]) -> tuple[M, Document]:

@@ -9,7 +9,7 @@ Plain scalars are read by the core schema of YAML 1.2: `no`, `on`, `2024-01-01` 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -103,10 +103,19 @@ def plain_data(node: Node) -> Any:
     return node.value
 
 
+class NearlyRead(InvalidFile):
+    """Refused for keys that are written twice and nothing else: `root` serves to find the other problems."""
+
+    def __init__(self, problems: Iterable[Problem], root: Node | None) -> None:
+        self.root = root
+        super().__init__(problems)
+
+
 def read_nodes(text: str, *, path: str) -> Node | None:
     """Return the root of the only document in a YAML text, None for an empty one.
 
     Raises:
+        NearlyRead: a key is written twice, and nothing else is refused here.
         InvalidFile: not YAML, or YAML of a kind that is refused here; several problems where reading goes on.
     """
     builder = _Builder(path=path)
@@ -119,6 +128,8 @@ def read_nodes(text: str, *, path: str) -> Node | None:
         raise InvalidFile([_character_problem(text, error, path)]) from error
     except (yaml.YAMLError, UnicodeError, ValueError) as error:
         raise InvalidFile([Problem(path, 1, 1, f"not YAML: {str(error).splitlines()[0]}")]) from error
+    if builder.problems and len(builder.problems) == builder.twice:
+        raise NearlyRead(builder.problems, builder.root)
     if builder.problems:
         raise InvalidFile(builder.problems)
     return builder.root
@@ -132,6 +143,7 @@ class _Builder:
     root: Node | None = None
     documents: int = 0
     total: int = 0
+    twice: int = 0
     stack: list[Node] = field(default_factory=list)
     anchors: dict[str, Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -215,6 +227,7 @@ class _Builder:
         if node.plain and key == "<<":
             self.report(event, "merge keys (<<) are not read; write the keys out")
         elif key in parent.key_places:
+            self.twice += 1
             self.report(event, f"{shorten(key)}: written twice, first in line {parent.key_places[key][0]}")
 
     def attach(self, node: Node, where: Place) -> None:

@@ -18,13 +18,14 @@ NOTHING_SAYS_WHAT_IS_RIGHT = (
 NOTHING_TO_COMPARE_WITH = (
     "there is nothing to compare with and no floor: declare min or never, or adopt it as it is"
 )
+NOTHING_ANSWERED = "no call of either version was answered"
 FLOORS_HOLD = "every floor holds, and what must never happen did not"
 
 
 def doubts(policy: Policy, metrics: Metrics) -> list[str]:
     """What keeps any PASS from meaning something."""
     found = [
-        say.all_failed(one.rule.metric)
+        say.all_failed(one.rule.metric) if one.rule.says_what_is_right else NOTHING_ANSWERED
         for one in metrics
         if one.rule.gates and "all_fail_both" in one.result.warnings
     ]

@@ -49,3 +49,10 @@ def test_a_literal_key_is_refused_and_not_printed() -> None:
     said = problems("providers: {x: {kind: openai, api_key: sk-abcdefghijklmnopqrstuvwx}}\n")
     assert "sk-abc" not in said
     assert "providers.x.api_key" in said
+
+
+def test_a_key_written_twice_does_not_hide_the_other_problems() -> None:
+    said = problems("enviroments: [a]\nlimits: {concurrency: 0}\nlimits: {}\n")
+    assert "limits: written twice, first in line 2" in said
+    assert "enviroments: unknown key; did you mean environments?" in said
+    assert "limits.concurrency" in said

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from promptops.documents import MAX_BYTES, Document, compose, normal_text, validate
+from promptops.documents import MAX_BYTES, Document, compose, nearly, normal_text, validate
 from promptops.errors import InvalidFile, InvalidInput, Problem
+from promptops.nodes import NearlyRead
 from promptops.prompts.canonical import body, digest
 from promptops.prompts.checks import check_native
 from promptops.prompts.github import is_github, translate
@@ -47,12 +48,16 @@ def parse_prompt(text: str, *, path: str, read_partial: Callable[[str], str | No
     if size > MAX_BYTES:
         raise InvalidFile([Problem(path, 0, 0, f"{size:,} bytes; at most {MAX_BYTES:,} are read")])
     keys = key_problems(text, path)
+    refused: tuple[Problem, ...] = ()
     try:
         document = compose(text, path=path)
     except InvalidFile as error:
-        raise InvalidFile([*error.problems, *keys]) from error
+        found = nearly(error, text, path=path) if isinstance(error, NearlyRead) else None
+        if found is None:
+            raise InvalidFile([*error.problems, *keys]) from error
+        document, refused = found, error.problems
     read = _read_github(document) if is_github(document) else _read_native(document, read_partial, root)
-    problems = [*keys, *read.problems, *_id_problems(document)]
+    problems = [*refused, *keys, *read.problems, *_id_problems(document)]
     if problems or read.spec is None:
         raise InvalidFile(problems)
     return _prompt(read.spec, read, document)

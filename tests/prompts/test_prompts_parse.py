@@ -299,6 +299,14 @@ def test_a_mutated_prompt_is_read_or_has_problems(seed: int):
     assert all(re.match(r"prompts/a\.prompt\.yaml(:\d+:\d+)?: .", line) for line in lines)
 
 
+def test_a_key_written_twice_does_not_hide_the_other_problems():
+    with pytest.raises(InvalidFile) as caught:
+        read("modle: a/b\nmessages: [{role: system, content: x}]\nmessages: []\n")
+    said = [problem.message for problem in caught.value.problems]
+    assert any("messages: written twice, first in line 2" in message for message in said)
+    assert any("modle: unknown key; did you mean model?" in message for message in said)
+
+
 def test_reading_a_prompt_loads_neither_numbers_nor_network():
     code = f"""
 import sys
