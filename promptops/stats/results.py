@@ -63,6 +63,8 @@ class Interval:
     method: str
     n: int
     se: float | None = None
+    df: float | None = None
+    n_clusters: int | None = None
     warnings: tuple[str, ...] = ()
 
 
