@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptops.stats.distributions import chi2_quantile, normal_quantile
 from promptops.stats.results import BadNumbers, check_alpha
 
 ENOUGH = 5  # pairs below which no interval of a ratio is worth having
+POWER = 0.80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,28 @@ def minimum_n_zero_discordant(margin: float, alpha: float = 0.05) -> int:
     return n
 
 
+def design_effect(
+    *, icc: float, mean_cluster_size: float | None = None, sizes: Sequence[int] | None = None
+) -> float:
+    """How many times more samples are needed because samples of one cluster resemble each other (Kish).
+
+    `icc` is the intraclass correlation of the differences, `sizes` the numbers of samples in each cluster:
+    1 + (sum n_g^2 / n - 1) icc; with equal clusters of `mean_cluster_size` m it is 1 + (m - 1) icc.
+    """
+    if not -1 <= icc <= 1:
+        raise BadNumbers("bad_icc", f"an intraclass correlation lies between -1 and 1, got {icc!r}")
+    if sizes:
+        mean_cluster_size = sum(size * size for size in sizes) / sum(sizes)
+    if mean_cluster_size is None or not 1 <= mean_cluster_size < math.inf:
+        raise BadNumbers("bad_cluster_size", "a design effect needs the sizes of its clusters, at least 1")
+    return 1 + (mean_cluster_size - 1) * icc
+
+
+def shared_power(guardrails: int, power: float = POWER) -> float:
+    """The power to plan each of several guardrails with, so that all pass together with `power`."""
+    return 1 - (1 - power) / max(1, guardrails)
+
+
 def cautious_sd(sd: float, n: int) -> float:
     """The standard deviation to plan with: below 30 values its upper 80 % bound."""
     return sd * math.sqrt((n - 1) / chi2_quantile(0.2, n - 1)) if 2 <= n < 30 else sd
@@ -102,25 +126,50 @@ class Need:
 
 
 def pairs_to_pass(
-    n: int, *, mean: float, sd: float, margin: float, value_range: float | None, alpha: float
+    n: int,
+    *,
+    mean: float,
+    sd: float,
+    margin: float,
+    value_range: float | None,
+    alpha: float,
+    power: float = POWER,
+    design_effect: float = 1.0,
 ) -> Need:
-    """Pairs with which an equally good candidate passes with power 0.80, given what `n` of them showed.
+    """Pairs with which an equally good candidate passes with `power`, given what `n` of them showed.
 
+    `design_effect` also stretches the number without a single difference: clusters prove it, not samples.
     Where `n` should have been enough, the truth is probably worse than equal: then it is planned for the
     difference that was seen, and not at all when that lies beyond the margin.
     """
-    least = ENOUGH if value_range is None else minimum_n_zero_discordant(margin / value_range, alpha)
-    equal = _at_least(sample_size(sd_diff=sd, margin=margin, alpha=alpha).n, least)
+    fewest = ENOUGH if value_range is None else minimum_n_zero_discordant(margin / value_range, alpha)
+    least = math.ceil(fewest * max(1.0, design_effect))
+
+    def planned(difference: float) -> int | None:
+        return sample_size(
+            sd_diff=sd,
+            margin=margin,
+            true_difference=difference,
+            alpha=alpha,
+            power=power,
+            design_effect=design_effect,
+        ).n
+
+    equal = _at_least(planned(0.0), least)
     notes = ("more_samples_likelier_confirm",) if mean < -margin else ()
     if equal is None or equal > n:
         return Need(n=equal, least=least, notes=notes)
-    seen = sample_size(sd_diff=sd, margin=margin, true_difference=min(mean, 0.0), alpha=alpha).n
+    seen = planned(min(mean, 0.0))
     return Need(n=_at_least(seen, n + 1), least=least, notes=(*notes, "planned_at_observed"))
 
 
-def pairs_to_improve(n: int, *, mean: float, sd: float, targets: int, alpha: float) -> Need:
+def pairs_to_improve(
+    n: int, *, mean: float, sd: float, targets: int, alpha: float, design_effect: float = 1.0
+) -> Need:
     """Pairs with which the improvement that was seen is shown with power 0.80; none if there was none."""
-    seen = superiority_sample_size(sd_diff=sd, effect=mean, targets=targets, alpha=alpha).n
+    seen = superiority_sample_size(
+        sd_diff=sd, effect=mean, targets=targets, alpha=alpha, design_effect=design_effect
+    ).n
     return Need(n=_at_least(seen, n + 1), notes=("planned_at_observed",))
 
 

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from promptops.stats.planning import (
     cautious_sd,
+    design_effect,
     minimum_detectable_effect,
     minimum_n_zero_discordant,
     pairs_to_improve,
     pairs_to_pass,
     sample_size,
+    shared_power,
     superiority_sample_size,
 )
 from promptops.stats.results import BadNumbers
@@ -66,6 +68,34 @@ def test_a_plan_that_was_enough_gives_way_to_what_was_seen() -> None:
     assert pairs_to_improve(50, mean=1.0, sd=0.1, targets=1, alpha=0.05).n == 51
 
 
+def test_clusters_of_ten_with_an_icc_of_three_tenths_need_three_point_seven_times_as_many() -> None:
+    assert design_effect(icc=0.3, mean_cluster_size=10) == pytest.approx(3.7)
+    assert design_effect(icc=0.3, sizes=[10] * 7) == pytest.approx(3.7)
+    assert design_effect(icc=0.3, sizes=[1] * 50) == 1.0
+    assert design_effect(icc=0.3, sizes=[91, 1, 1, 1, 1, 1, 1, 1, 1, 1]) > design_effect(
+        icc=0.3, sizes=[10] * 10
+    )
+
+
+def test_several_guardrails_are_each_planned_so_that_all_pass_together() -> None:
+    assert shared_power(1) == shared_power(0) == pytest.approx(0.8)
+    assert shared_power(4) == pytest.approx(0.95)
+    few, many = (
+        pairs_to_pass(
+            100, mean=0.0, sd=0.3, margin=0.05, value_range=1.0, alpha=0.05, power=shared_power(count)
+        ).n
+        for count in (1, 4)
+    )
+    assert few is not None
+    assert many is not None
+    assert few < many
+
+
+def test_ties_within_clusters_prove_as_little_as_their_clusters() -> None:
+    found = pairs_to_pass(50, mean=0.0, sd=0.0, margin=0.05, value_range=1.0, alpha=0.05, design_effect=2.0)
+    assert (found.n, found.least) == (118, 118)
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [
@@ -73,6 +103,9 @@ def test_a_plan_that_was_enough_gives_way_to_what_was_seen() -> None:
         (lambda: sample_size(sd_diff=0.1, margin=0.1, alpha=0.7), "bad_alpha"),
         (lambda: sample_size(sd_diff=0.1, margin=0.1, power=1), "bad_power"),
         (lambda: minimum_detectable_effect(sd_diff=0.1, n=0), "no_pairs"),
+        (lambda: design_effect(icc=1.5, mean_cluster_size=2), "bad_icc"),
+        (lambda: design_effect(icc=0.5), "bad_cluster_size"),
+        (lambda: design_effect(icc=0.5, mean_cluster_size=0.5), "bad_cluster_size"),
         (lambda: minimum_n_zero_discordant(1.0), "bad_margin"),
         (lambda: minimum_n_zero_discordant(0.1, 0), "bad_alpha"),
     ],
