@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from promptops.documents import Document
-from promptops.errors import Problem, did_you_mean
+from promptops.errors import Problem
 from promptops.keys import is_secret_name
-from promptops.prompts.model import MEASURES, SCORER_KINDS, GateWords, ScorerSpec
+from promptops.prompts.gatewords import GATE_WORDS, check_limit, check_scorer_words, check_slices
+from promptops.prompts.model import SCORER_KINDS, ScorerSpec
 from promptops.prompts.schemas import schema_problems
 
 _TEXT: Final = frozenset({"path", "ignore_case", "trim"})
@@ -32,12 +33,8 @@ OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "similar": frozenset({"path", "model"}),
     "tool_calls": frozenset(),
 }
-_GATE_WORDS: Final = frozenset(GateWords.model_fields)
-_ALL_OPTIONS: Final = frozenset(ScorerSpec.model_fields) - _GATE_WORDS - frozenset(SCORER_KINDS)
+_ALL_OPTIONS: Final = frozenset(ScorerSpec.model_fields) - GATE_WORDS - frozenset(SCORER_KINDS)
 _OURS: Final = frozenset({"model", "messages", "tools", "response_format", "stream", "stream_options"})
-# What a measure without a scorer can be held to: whether calls are answered is a rate, the others are ratios.
-_MEASURE_WORDS: Final = {"answered": frozenset({"max_drop", "min"})}
-_RATIO_WORDS: Final = frozenset({"max_rise", "must", "observe"})
 
 
 def check_native(document: Document) -> Iterator[Problem]:
@@ -52,9 +49,10 @@ def check_native(document: Document) -> Iterator[Problem]:
     yield from _samples(document, data.get("samples"))
     for name, spec in _entries(data.get("scorers")):
         yield from _scorer(document, name, spec)
+        yield from check_scorer_words(document, name, spec)
     for name, words in _entries(data.get("limits")):
-        yield from _limit(document, name, words)
-    yield from _slices(document, data.get("gate"))
+        yield from check_limit(document, name, words)
+    yield from check_slices(document, data.get("gate"))
 
 
 def _entries(value: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -137,11 +135,6 @@ def _scorer(document: Document, name: str, spec: Mapping[str, Any]) -> Iterator[
         return
     for option in sorted(spec.keys() & _ALL_OPTIONS - OPTIONS[kinds[0]]):
         yield document.key_problem((*loc, option), f"does nothing with {kinds[0]}")
-    if "max_rise" in spec:
-        yield document.key_problem(
-            (*loc, "max_rise"), "is for limits (latency, cost, tokens); a scorer takes max_drop"
-        )
-    yield from _contradictions(document, loc, spec)
     yield from _argument(document, loc, kinds[0], spec)
 
 
@@ -184,52 +177,6 @@ def _length(document: Document, loc: tuple[str, ...], bounds: Mapping[str, Any])
         yield document.problem(loc, "min or max is needed")
     elif low is not None and high is not None and _is_number(low) and _is_number(high) and low > high:
         yield document.problem(loc, f"min {low} is above max {high}")
-
-
-def _limit(document: Document, name: str, words: Mapping[str, Any]) -> Iterator[Problem]:
-    loc = ("limits", name)
-    if name not in MEASURES:
-        known = f"{did_you_mean(name[:100], MEASURES) or '; known are ' + ', '.join(MEASURES)}"
-        scored = document.data.get("scorers")
-        hint = "; write max_drop beside the scorer" if isinstance(scored, dict) and name in scored else known
-        yield document.key_problem(loc, f"nothing of this name is measured without a scorer{hint}")
-        return
-    fitting = _MEASURE_WORDS.get(name, _RATIO_WORDS)
-    for word in sorted(words.keys() & _GATE_WORDS - fitting):
-        yield document.key_problem(
-            (*loc, word), f"does nothing with {name}, which takes {', '.join(sorted(fitting))}"
-        )
-    yield from _contradictions(document, loc, words)
-
-
-def _contradictions(document: Document, loc: tuple[str, ...], words: Mapping[str, Any]) -> Iterator[Problem]:
-    gates = [
-        word
-        for word in ("must", "never", "min", "max_drop", "max_rise")
-        if words.get(word) not in (None, False)
-    ]
-    if words.get("observe") is True and gates:
-        yield document.key_problem((*loc, "observe"), f"what is only observed has no {gates[0]}")
-    if words.get("never") is True and words.get("must") is not None:
-        yield document.key_problem((*loc, "never"), "what must never happen cannot also improve")
-    if words.get("never") is True and words.get("max_drop") is not None:
-        yield document.key_problem((*loc, "max_drop"), "what must never happen has no margin")
-
-
-def _slices(document: Document, gate: Any) -> Iterator[Problem]:
-    slices = gate.get("slices") if isinstance(gate, dict) else None
-    if not isinstance(slices, dict):
-        return
-    by = slices.get("by")
-    for index, one in enumerate(
-        slices.get("critical") or [] if isinstance(slices.get("critical"), list) else []
-    ):
-        loc = ("gate", "slices", "critical", index)
-        name = one.partition("=")[0] if isinstance(one, str) else ""
-        if isinstance(one, str) and (not name or not one.partition("=")[2]):
-            yield document.problem(loc, "expected name=value, like language=de")
-        elif isinstance(one, str) and isinstance(by, list) and name not in by:
-            yield document.problem(loc, f"{name[:40]} is not among the slices in by")
 
 
 def _has_schema(response_format: Any) -> bool:

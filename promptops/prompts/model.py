@@ -5,6 +5,7 @@ Nothing here reads a file: text arrives as an argument, partials as a mapping.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,15 +20,18 @@ MODEL_PATTERN = r"^[A-Za-z0-9_.-]+/\S+$"
 TOOL_PATTERN = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
-def _fraction(value: Any) -> Any:
-    """Read `20%` as 0.2; numbers stay numbers, and true is none."""
+def fraction(value: Any) -> Any:
+    """Read `20%` as 0.2; numbers stay numbers, and neither true nor `inf%` is one."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.strip().endswith("%"):
+    if isinstance(value, str):
+        share = value.strip().endswith("%")
         try:
-            return float(value.strip()[:-1]) / 100
+            read = float(value.strip().removesuffix("%")) / (100 if share else 1)
         except ValueError:
             return value
+        # Pydantic would take the text `inf` for a number.
+        return read if math.isfinite(read) else "not finite"
     return value
 
 
@@ -42,7 +46,7 @@ def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
     return check
 
 
-Fraction = Annotated[float, BeforeValidator(_fraction)]
+Fraction = Annotated[float, BeforeValidator(fraction)]
 PromptId = Annotated[str, WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]  # parse checks it
 ModelName = Annotated[
     str,
