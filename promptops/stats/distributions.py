@@ -25,6 +25,13 @@ def t_quantile(p: float, df: float) -> float:
     return float(stdtrit(df, p))
 
 
+def chi2_tail(x: float, df: float) -> float:
+    """P(X > x) with `df` degrees of freedom."""
+    from scipy.special import chdtrc
+
+    return float(chdtrc(df, x))
+
+
 def t_tail(t: float, df: float) -> float:
     """P(T > t) with `df` degrees of freedom."""
     from scipy.special import stdtr
