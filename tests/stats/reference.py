@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from promptops.stats.agreement import rater_agreement
+from promptops.stats.betting import e_process
 from promptops.stats.binary import (
     mcnemar_test,
     paired_proportion_ci,
@@ -20,12 +22,19 @@ from promptops.stats.binary import (
     proportion_ci,
 )
 from promptops.stats.families import adjust_pvalues
+from promptops.stats.judges import position_bias_test, ppi_mean_difference
 from promptops.stats.metric import evaluate_metric
 from promptops.stats.paired import paired_mean_ci
-from promptops.stats.planning import minimum_detectable_effect, minimum_n_zero_discordant, sample_size
+from promptops.stats.planning import (
+    design_effect,
+    minimum_detectable_effect,
+    minimum_n_zero_discordant,
+    sample_size,
+)
 from promptops.stats.ratios import geometric_mean_ratio
 from promptops.stats.results import Status
 from promptops.stats.signflip import sign_flip_test
+from promptops.stats.streams import e_detector, psi
 from promptops.stats.verdict import decide, guardrail_status
 
 Answer = Mapping[str, Any]
@@ -77,9 +86,19 @@ def proportion(inputs: dict[str, Any]) -> Answer:
     return {"lower": found.lower, "upper": found.upper}
 
 
+def bets(inputs: dict[str, Any]) -> Answer:
+    found = e_process(**inputs)
+    return {"final_log_e": found.final, "max_log_e": found.max}
+
+
 def metric(inputs: dict[str, Any]) -> Answer:
     found = evaluate_metric(inputs.pop("kind"), inputs.pop("baseline"), inputs.pop("candidate"), **inputs)
     return {**found.as_json(), "mean": found.mean, "warning": found.warnings, "note": found.notes}
+
+
+def judged(inputs: dict[str, Any]) -> Answer:
+    found, whole = ppi_mean_difference(**inputs), ppi_mean_difference(**{**inputs, "lam": 1.0})
+    return {**found.as_json(), **{f"lam1_{key}": value for key, value in whole.as_json().items()}}
 
 
 def statuses(inputs: dict[str, Any]) -> Answer:
@@ -98,8 +117,15 @@ CALLS: dict[str, Callable[[dict[str, Any]], Answer]] = {
     "proportion_ci": proportion,
     "sample_size": lambda inputs: {"n": sample_size(**inputs).n},
     "minimum_detectable_effect": lambda inputs: {"mde": minimum_detectable_effect(**inputs)},
+    "design_effect": lambda inputs: {"deff": design_effect(**inputs)},
     "minimum_n_zero_discordant": lambda inputs: {"n": minimum_n_zero_discordant(**inputs)},
+    "e_process": bets,
     "evaluate_metric": metric,
+    "e_detector": lambda inputs: e_detector(**inputs).as_json(),
+    "ppi_mean_difference": judged,
+    "rater_agreement": lambda inputs: rater_agreement(**inputs).as_json(),
+    "position_bias_test": lambda inputs: position_bias_test(**inputs).as_json(),
+    "psi": lambda inputs: psi(**inputs).as_json(),
     "guardrail_status": lambda inputs: {"status": guardrail_status(**inputs)},
     "decide": statuses,
 }
