@@ -16,6 +16,7 @@ import rfc8785
 
 from promptops.errors import ConfigError, InvalidInput
 from promptops.evaluation.policy import policy_of
+from promptops.evaluation.scoring import placed
 from promptops.gate import Policy
 from promptops.ports import Scorer
 from promptops.prompts.model import GateSpec, Prompt, ScorerSpec
@@ -137,13 +138,15 @@ def scorers_of(
 
 
 def _scorer(name: str, spec: ScorerSpec, prompt: Prompt, workspace: Workspace) -> Scorer:
-    return build_scorer(
+    scorer = build_scorer(
         name,
         spec,
         response_format=prompt.spec.response_format,
         root=workspace.folder,
         template=prompt.spec.template,
     )
+    # Only a function can return what it did not declare.
+    return placed(scorer, name, prompt) if spec.python is not None else scorer
 
 
 def check_renders(prompts: list[Prompt], samples: Iterable[Sample]) -> None:

@@ -1,7 +1,8 @@
 """`python`: a function of the repository's own, called with the answer's text and the sample.
 
 It returns a bool, a number inside the declared range, or `(value, reason)`. What it raises, and a value that
-is none of these, is a missing score with its reason: a bug in a scorer is not the prompt's doing.
+is none of these, is a missing score with its reason: a bug in a scorer is not the prompt's doing. A number outside
+the range ends the run: margins and verdicts are about the declared range, so one of the two is wrong.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isnan
+from math import inf, isnan
 from numbers import Real
 from typing import Any
 
+from promptops.errors import InvalidInput
 from promptops.messages import Completion
 from promptops.samples import Sample, Score
 from promptops.scorers.checked import parse_answer
@@ -21,6 +23,12 @@ from promptops.scorers.text import as_text, reason, shown
 from promptops.strictjson import NotJson
 
 Function = Callable[[str, dict[str, Any]], Any]
+
+_SLACK = 1e-9  # of the range: a sum of weights may end at 1.0000000000000002
+
+
+class OutsideRange(InvalidInput):
+    """A function returned a number outside of the range that is declared for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +64,27 @@ class Python:
         worst, best = self.value_range
         if isinstance(value, bool):
             value = best if value else worst
-        if wrong := self._misfit(value):
-            return Score(value=None, reason=reason(f"the scorer returned {wrong}"))
-        return Score(value=float(value), reason=reason(str(why)) if why else "")
+        if not isinstance(value, Real) or isnan(_plain_float(value)):
+            return _unscored(f"{shown(str(value))}, not a bool or a number")
+        number = self._inside(_plain_float(value))
+        if self.binary and number not in (worst, best):
+            return _unscored(f"{number:g}, although it says that it returns a bool")
+        return Score(value=number, reason=reason(str(why)) if why else "")
 
-    def _misfit(self, value: Any) -> str:
-        if not isinstance(value, Real) or isnan(value):
-            return f"{shown(str(value))}, not a bool or a number"
+    def _inside(self, value: float) -> float:
+        """The value within the range, to which rounding may bring it back.
+
+        Raises:
+            OutsideRange: it lies further off.
+        """
         worst, best = self.value_range
-        if not worst <= float(value) <= best:
-            return f"{float(value):g}, outside {worst:g} to {best:g}"
-        if self.binary and float(value) not in (worst, best):
-            return f"{float(value):g}, although it says that it returns a bool"
-        return ""
+        slack = _SLACK * (best - worst)
+        if not worst - slack <= value <= best + slack:
+            said = f"the scorer returned {value:g}, outside {worst:g} to {best:g}"
+            raise OutsideRange(
+                f"{said}; declare the whole range, range: [WORST, BEST], or correct the function"
+            )
+        return min(max(value, worst), best)
 
 
 def python_scorer(function: Function, *, range: tuple[float, float] | None, path: JsonPath | None) -> Python:
@@ -83,6 +99,17 @@ def python_scorer(function: Function, *, range: tuple[float, float] | None, path
     if not worst < best:
         raise ValueError(f"range goes from the worst to the best value, got [{worst:g}, {best:g}]")
     return Python(function=function, value_range=(worst, best), binary=_says_bool(function), path=path)
+
+
+def _unscored(what: str) -> Score:
+    return Score(value=None, reason=reason(f"the scorer returned {what}"))
+
+
+def _plain_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf  # a whole number beyond every float
 
 
 def _says_bool(function: Function) -> bool:

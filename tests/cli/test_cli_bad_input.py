@@ -102,9 +102,25 @@ def scorer(text: str) -> str:
     return PROMPT.replace('  queue: {equals: "{{ expected }}", min: 0.8}', f"  {text}")
 
 
+def worded(words: str) -> str:
+    return scorer(f"queue: {{equals: x, {words}}}")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (worded("max_drop: 100%"), [f"{PATH}:8:32", "allows everything", "write less than 1, got '100%'"]),
+        (worded("max_drop: -0.1"), [f"{PATH}:8:32", "expected a number above 0, got -0.1"]),
+        (worded("min: 150%"), [f"{PATH}:8:27", "expected a number above 0 and below 1"]),
+        (worded("never: true, max_drop: 5%"), [f"{PATH}:8:35", "must never happen has no margin"]),
+        (worded("observe: true, must: improve"), [f"{PATH}:8:22", "only observed has no must"]),
+        (worded("max_rise: 5%"), [f"{PATH}:8:22", "a scorer takes max_drop"]),
+        (PROMPT + "limits: {latency: {max_rise: 0%}}\n", [f"{PATH}:9:30", "above 0, got '0%'"]),
+        (PROMPT + "limits: {cost: {max_drop: 5%}}\n", [f"{PATH}:9:17", "does nothing with cost"]),
+        (PROMPT + "gate: {alpha: 0.5}\n", [f"{PATH}:9:15", "expected a number below 0.5"]),
+        (PROMPT + "gate: {alpha: 0}\n", [f"{PATH}:9:15", "expected a number above 0"]),
+        (PROMPT + "gate: {slices: {bye: [a]}}\n", [f"{PATH}:9:17", "did you mean by"]),
+        (PROMPT + "gate: {slices: {critical: [de]}}\n", [f"{PATH}:9:28", "expected name=value"]),
         (PROMPT.replace("model:", "modle:"), [f"{PATH}:3:1", "did you mean model"]),
         (PROMPT + "model: bot/other\n", [f"{PATH}:9:1", "model"]),
         (PROMPT + "limits: {latencie: {max_rise: 10%}}\n", [f"{PATH}:9:10", "did you mean latency"]),
@@ -185,19 +201,69 @@ def test_what_a_prompt_names_and_is_not_there(
         (CONFIG.replace("bots:answer", "bots:reply"), ["bots has no reply"]),
         (CONFIG.replace("limits", "limmits"), ["promptops.yaml:5:1", "did you mean limits"]),
         (CONFIG + "environments: []\n", ["promptops.yaml:6", "environments"]),
+        (
+            CONFIG + "defaults: {alpha: 0.5}\n",
+            ["promptops.yaml:6:19", "expected a number below 0.5, got 0.5"],
+        ),
+        (CONFIG + "defaults: {alpha: 0}\n", ["promptops.yaml:6:19", "expected a number above 0, got 0"]),
+        (CONFIG + "defaults: {max_drop: 100%}\n", ["promptops.yaml:6:22", "expected a number below 1"]),
         (CONFIG.replace("concurrency: 4", "concurrency: 0"), ["promptops.yaml:5", "concurrency"]),
         (CONFIG + "limits: {}\n", ["promptops.yaml:6"]),
         (CONFIG.replace("small", "x").replace("deadline: 20", "models: [openai/*]"), ["not allowed"]),
         ("[" * 200_000, ["promptops.yaml"]),
         (b"\xff", ["promptops.yaml", "UTF-8"]),
     ],
-    ids=["module", "function", "key", "environments", "concurrency", "twice", "models", "deep", "bytes"],
+    ids=[
+        "module",
+        "function",
+        "key",
+        "environments",
+        "high alpha",
+        "no alpha",
+        "margin",
+        "concurrency",
+        "twice",
+        "models",
+        "deep",
+        "bytes",
+    ],
 )
 def test_a_configuration_with_a_problem(project: Project, config: str | bytes, words: list[str]) -> None:
     project.write("promptops.yaml", config)
     project.reword("quick")
     refused(project.run("test"), *words)
     assert project.calls() == 0
+
+
+SCORES = """\
+import math
+
+
+def words(output, sample):
+    return len(output) * 1.5
+
+
+def endless(output, sample):
+    return math.inf
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('python: "scores:words"', "the scorer returned "),
+        ('python: "scores:words", range: [0, 2]', ", outside 0 to 2; declare the whole range"),
+        ('python: "scores:endless", range: [0, 1000]', "the scorer returned inf, outside 0 to 1000"),
+    ],
+)
+def test_a_value_outside_of_the_declared_range_names_scorer_sample_and_place(
+    project: Project, written: str, said: str
+) -> None:
+    project.write("scores.py", SCORES)
+    project.write(PATH, scorer(f"queue: {{{written}}}"))
+    project.reword("quick")
+    for command in (["test"], ["try"]):
+        refused(project.run(*command), f"{PATH}:8:3: scorers.queue: sample smp_", said)
 
 
 SECRET = "sk-proj-4fXq81kZpLmN0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789"

@@ -12,6 +12,7 @@ from promptops.errors import ConfigError
 from promptops.prompts.model import ScorerSpec
 from promptops.samples import Sample
 from promptops.scorers.build import build_scorer
+from promptops.scorers.code import OutsideRange
 from promptops.scorers.target import load_target
 
 ANSWERS = """
@@ -24,6 +25,9 @@ def why(output, sample) -> tuple[bool, str]: return False, "too\\nloud"
 def liar(output, sample) -> bool: return 0.5
 def half(output, sample): return 0.5
 def high(output, sample): return LIMIT
+def over(output, sample): return 1.0000000000000002
+def endless(output, sample): return -math.inf, "why"
+def huge(output, sample): return 10**400
 def nan(output, sample): return math.nan
 def text(output, sample): return "good"
 def nothing(output, sample): return None
@@ -58,7 +62,7 @@ def checks(tmp_path: Path) -> Path:
         ("why", {}, "a", 0.0, "too loud"),
         ("half", {}, "a", 0.5, ""),
         ("high", {"range": [1, 5]}, "a", 5.0, ""),
-        ("high", {}, "a", None, "the scorer returned 5, outside 0 to 1"),
+        ("over", {}, "a", 1.0, ""),
         ("liar", {}, "a", None, "the scorer returned 0.5, although it says that it returns a bool"),
         ("nan", {}, "a", None, "the scorer returned 'nan', not a bool or a number"),
         ("text", {}, "a", None, "the scorer returned 'good', not a bool or a number"),
@@ -72,6 +76,23 @@ def test_what_a_function_returns_is_a_score_or_a_reason(
 ) -> None:
     score = ask({"python": f"po_checks:{function}", **options}, answer, expected="billing")
     assert (score.value, score.reason) == (value, why)
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "said"),
+    [
+        ("high", {}, "the scorer returned 5, outside 0 to 1; declare the whole range"),
+        ("high", {"range": [1, 4]}, "the scorer returned 5, outside 1 to 4"),
+        ("endless", {}, "the scorer returned -inf, outside 0 to 1"),
+        ("huge", {"range": [0, 1e300]}, "the scorer returned inf, outside 0 to 1e+300"),
+    ],
+)
+def test_a_number_outside_the_declared_range_is_no_score(
+    ask: Any, checks: Path, function: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(OutsideRange) as caught:
+        ask({"python": f"po_checks:{function}", **options}, "a")
+    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize(("function", "binary"), [("flag", True), ("why", True), ("half", False)])
