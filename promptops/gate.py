@@ -1,4 +1,4 @@
-"""The only place that decides: a policy and measured columns in, a verdict with its reasons out.
+"""The only place that decides: a policy and what was found in, a verdict with its reasons out.
 
 Guardrails are an intersection-union test: each at the full alpha, PASS needs all. Harm is one Holm family
 over all guardrails and targets, improvement one over the targets. Refuses to say PASS where nothing says
@@ -7,22 +7,31 @@ what is right, where a metric scored zero everywhere, and where too many answers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from promptops import reasons as why
-from promptops.errors import ConfigError
+from promptops.rules import ANSWERED, Finding, Findings, Measured, Policy, Rule, question_of, summarise
 from promptops.stats.families import adjust_pvalues
-from promptops.stats.results import BadNumbers, FloorResult, Kind, MetricResult, NeverResult, Role, Status
+from promptops.stats.results import FloorResult, MetricResult, NeverResult, Status
 from promptops.stats.verdict import decide as decide_statuses
 from promptops.stats.verdict import gravest, settle, statuses_of
 
-# numpy and what rests on it is imported where it is needed: `promptops status` knows policies, not columns.
-
-ANSWERED = "answered"  # whether an answer came; says nothing about whether it is right
+__all__ = [
+    "ANSWERED",
+    "Measured",
+    "MetricVerdict",
+    "Outcome",
+    "Policy",
+    "Rule",
+    "Verdict",
+    "decide",
+    "decide_first",
+    "judge",
+    "judge_first",
+]
 
 
 class Outcome(StrEnum):
@@ -31,74 +40,6 @@ class Outcome(StrEnum):
     PASS = "pass"
     REGRESSION = "regression"
     INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What one metric must do. `never` and `observe` replace the guardrail; `floor` comes on top of it."""
-
-    metric: str
-    kind: Kind
-    value_range: tuple[float, float] | None = None
-    guardrail: bool = True
-    margin: float | None = None
-    margin_is_default: bool = False
-    target: bool = False
-    floor: float | None = None
-    never: bool = False
-    observe: bool = False
-
-    def __post_init__(self) -> None:
-        if self.observe and (self.target or self.never or self.floor is not None):
-            raise ConfigError(f"{self.metric}: observe never gates; drop it, or drop must, min and never")
-        if self.kind == "ratio" and (self.never or self.floor is not None):
-            raise ConfigError(f"{self.metric}: min and never need a scored metric, not a measured ratio")
-
-    @property
-    def role(self) -> Role:
-        """How the comparison with the baseline counts."""
-        guarded = self.guardrail and not (self.never or self.observe)
-        if guarded and self.target:
-            return "both"
-        return "guardrail" if guarded else "target" if self.target else "observe"
-
-    @property
-    def gates(self) -> bool:
-        return self.role != "observe" or self.never or self.floor is not None
-
-    @property
-    def says_what_is_right(self) -> bool:
-        """Whether it judges answers, rather than their coming, their price or their speed."""
-        return self.gates and self.kind != "ratio" and self.metric != ANSWERED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What was declared before the run. `inconclusive` is for the caller: it changes no outcome here."""
-
-    rules: tuple[Rule, ...]
-    alpha: float = 0.05
-    targets: Literal["any", "all"] = "any"
-    inconclusive: Literal["review", "block", "allow"] = "review"
-
-    def __post_init__(self) -> None:
-        names = [rule.metric for rule in self.rules]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ConfigError(f"more than one rule for {', '.join(twice)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One metric's two columns, paired by index; NaN or None is an answer that never came.
-
-    `worst` and `best` bound a ratio's missing values: the deadline, the fastest answer.
-    """
-
-    baseline: Any
-    candidate: Any
-    worst: float | None = None
-    best: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,39 +69,43 @@ class Verdict:
 
 
 def decide(policy: Policy, measured: Mapping[str, Measured], *, complete: bool = True) -> Verdict:
-    """Judge a candidate against its baseline.
-
-    `measured` holds the columns by metric; one that a rule names and that is missing or empty was measured on
-    no pair. `complete` is False when not every sample was answered: then no `never` is kept.
+    """Judge a candidate against its baseline from columns; see `summarise` and `judge`.
 
     Raises:
         BadNumbers: values that do not fit their rule (named in the message), or columns without a rule.
     """
-    _check_columns(policy, measured)
-    results = [_measure(rule, measured.get(rule.metric), policy) for rule in policy.rules]
-    harm = _adjusted([result.p_harm for result in results], [rule.role != "observe" for rule in policy.rules])
-    better = _adjusted([result.p_superior for result in results], [rule.target for rule in policy.rules])
-    metrics = tuple(
-        _alone(
-            _compared(rule, result, p_harm, p_superior, policy), measured.get(rule.metric), policy, complete
-        )
-        for rule, result, p_harm, p_superior in zip(policy.rules, results, harm, better, strict=True)
-    )
-    return _verdict(policy, metrics)
+    return judge(policy, summarise(policy, measured), complete=complete)
 
 
 def decide_first(policy: Policy, candidate: Mapping[str, Any], *, complete: bool = True) -> Verdict:
-    """Judge a first release, which has nothing to be compared with: only floors and nevers decide.
-
-    `candidate` holds the candidate's column by metric.
+    """Judge a first release from the candidate's column by metric.
 
     Raises:
         BadNumbers: as `decide`.
     """
     columns = {name: Measured(baseline=(), candidate=values) for name, values in candidate.items()}
-    _check_columns(policy, columns)
+    return judge_first(policy, summarise(policy, columns), complete=complete)
+
+
+def judge(policy: Policy, findings: Findings, *, complete: bool = True) -> Verdict:
+    """Judge a candidate against its baseline from what was found of every rule, and nothing else.
+
+    `complete` is False when not every sample was answered: then no `never` is kept.
+    """
+    results = [_measure(rule, findings[rule.name], policy) for rule in policy.rules]
+    harm = _adjusted([result.p_harm for result in results], [rule.role != "observe" for rule in policy.rules])
+    better = _adjusted([result.p_superior for result in results], [rule.target for rule in policy.rules])
     metrics = tuple(
-        _alone(_observed(rule, columns.get(rule.metric), policy), columns.get(rule.metric), policy, complete)
+        _alone(_compared(rule, result, p_harm, p_superior, policy), findings[rule.name], policy, complete)
+        for rule, result, p_harm, p_superior in zip(policy.rules, results, harm, better, strict=True)
+    )
+    return _verdict(policy, metrics)
+
+
+def judge_first(policy: Policy, findings: Findings, *, complete: bool = True) -> Verdict:
+    """Judge a first release, which has nothing to be compared with: only floors and nevers decide."""
+    metrics = tuple(
+        _alone(_observed(rule, findings[rule.name], policy), findings[rule.name], policy, complete)
         for rule in policy.rules
     )
     statuses = _lone_statuses(metrics)
@@ -176,45 +121,11 @@ def decide_first(policy: Policy, candidate: Mapping[str, Any], *, complete: bool
     )
 
 
-def _check_columns(policy: Policy, measured: Mapping[str, Measured]) -> None:
-    undeclared = sorted(set(measured) - {rule.metric for rule in policy.rules})
-    if undeclared:
-        raise BadNumbers("undeclared_metric", f"values without a rule: {', '.join(undeclared)}")
+def _measure(rule: Rule, finding: Finding, policy: Policy) -> MetricResult:
+    from promptops.stats.metric import measure
 
-
-def _measure(rule: Rule, columns: Measured | None, policy: Policy) -> MetricResult:
-    from promptops.stats.metric import measure, unmeasured
-    from promptops.stats.sides import ask
-
-    with _named(rule):
-        question = ask(
-            rule.kind,
-            margin=rule.margin,
-            value_range=rule.value_range,
-            role=rule.role,
-            alpha=policy.alpha,
-            targets=max(1, sum(other.target for other in policy.rules)),
-        )
-        if columns is None or len(columns.baseline) == len(columns.candidate) == 0:
-            return unmeasured(question)
-        try:
-            return measure(
-                question, columns.baseline, columns.candidate, worst=columns.worst, best=columns.best
-            )
-        except BadNumbers as error:
-            if rule.gates:
-                raise
-            # A free model costs 0: what is only shown must not stop what decides.
-            return replace(unmeasured(question), warnings=(error.code,))
-
-
-@contextmanager
-def _named(rule: Rule) -> Iterator[None]:
-    """Say which metric's numbers are bad."""
-    try:
-        yield
-    except BadNumbers as error:
-        raise BadNumbers(error.code, f"{rule.metric}: {error}") from error
+    found = measure(question_of(rule, policy), finding.compared)
+    return replace(found, warnings=(*found.warnings, finding.problem)) if finding.problem else found
 
 
 def _adjusted(pvalues: Sequence[float | None], members: Sequence[bool]) -> list[float | None]:
@@ -246,34 +157,28 @@ def _compared(
     )
 
 
-def _observed(rule: Rule, columns: Measured | None, policy: Policy) -> MetricVerdict:
+def _observed(rule: Rule, finding: Finding, policy: Policy) -> MetricVerdict:
     """A metric of a first release: the candidate's mean, and no comparison."""
     from promptops.stats.metric import uncompared
-    from promptops.stats.sides import ask
 
-    with _named(rule):
-        question = ask(rule.kind, margin=rule.margin, value_range=rule.value_range, alpha=policy.alpha)
-        result = uncompared(question, () if columns is None else columns.candidate)
+    result = uncompared(question_of(rule, policy), finding.compared)
     return MetricVerdict(rule=rule, result=result, status=Status.OBSERVED)
 
 
-def _alone(found: MetricVerdict, columns: Measured | None, policy: Policy, complete: bool) -> MetricVerdict:
+def _alone(found: MetricVerdict, finding: Finding, policy: Policy, complete: bool) -> MetricVerdict:
     """Add what the candidate's answers say on their own: floor and never."""
-    from promptops.stats.floors import floor_result, never_result
+    rule, lone = found.rule, finding.lone
+    if lone is None:
+        return found
+    from promptops.stats.floors import judge_floor, judge_never
 
-    rule, values = found.rule, () if columns is None else columns.candidate
-    floor, never = None, None
-    with _named(rule):
-        if rule.floor is not None:
-            floor = floor_result(
-                rule.kind, values, floor=rule.floor, value_range=rule.value_range, alpha=policy.alpha
-            )
-        if rule.never:
-            never = never_result(rule.kind, values, value_range=rule.value_range, alpha=policy.alpha)
+    floor = (
+        judge_floor(rule.kind, lone, floor=rule.floor, alpha=policy.alpha) if rule.floor is not None else None
+    )
+    never = judge_never(lone, alpha=policy.alpha) if rule.never else None
     if never is not None and never.status == Status.PASS and not complete:
         never = replace(never, status=Status.INCONCLUSIVE, reason="incomplete")
-    lone = [part.status for part in (floor, never) if part is not None]
-    status = gravest([found.status, *lone])
+    status = gravest([found.status, *(part.status for part in (floor, never) if part is not None)])
     return replace(found, floor=floor, never=never, status=status)
 
 

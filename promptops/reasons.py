@@ -25,7 +25,7 @@ FLOORS_HOLD = "every floor holds, and what must never happen did not"
 def doubts(policy: Policy, metrics: Metrics) -> list[str]:
     """What keeps any PASS from meaning something."""
     found = [
-        say.all_failed(one.rule.metric) if one.rule.says_what_is_right else NOTHING_ANSWERED
+        say.all_failed(one.rule.name) if one.rule.says_what_is_right else NOTHING_ANSWERED
         for one in metrics
         if one.rule.gates and "all_fail_both" in one.result.warnings
     ]
@@ -36,19 +36,19 @@ def doubts(policy: Policy, metrics: Metrics) -> list[str]:
 
 def regressions(metrics: Metrics) -> list[str]:
     nevers = [
-        say.never_sentence(one.rule.metric, one.never)
+        say.never_sentence(one.rule.name, one.never)
         for one in metrics
         if one.never is not None and one.never.status == Status.REGRESSION
     ]
     falls = [
-        say.regressed(one.rule.metric, one.result)
+        say.regressed(one.rule.name, one.result)
         if one.guardrail == Status.REGRESSION
-        else say.worsened(one.rule.metric, one.result)
+        else say.worsened(one.rule.name, one.result)
         for one in metrics
         if one.guardrail == Status.REGRESSION or one.target == Status.WORSE
     ]
     floors = [
-        say.floor_sentence(one.rule.metric, one.rule.kind, one.floor)
+        say.floor_sentence(one.rule.name, one.rule.kind, one.floor)
         for one in metrics
         if one.floor is not None and one.floor.status == Status.REGRESSION
     ]
@@ -58,7 +58,7 @@ def regressions(metrics: Metrics) -> list[str]:
 def open_questions(metrics: Metrics, policy: Policy) -> list[str]:
     found = []
     for one in metrics:
-        name = one.rule.metric
+        name = one.rule.name
         if one.guardrail == Status.INCONCLUSIVE:
             found.append(say.open_guardrail(name, one.result))
         if one.floor is not None and one.floor.status == Status.INCONCLUSIVE:
@@ -69,7 +69,7 @@ def open_questions(metrics: Metrics, policy: Policy) -> list[str]:
     if policy.targets == "any" and any(one.target == Status.BETTER for one in targets):
         return found
     return found + [
-        say.open_target(one.rule.metric, one.result) for one in targets if one.target == Status.NOT_SHOWN
+        say.open_target(one.rule.name, one.result) for one in targets if one.target == Status.NOT_SHOWN
     ]
 
 
@@ -80,6 +80,6 @@ def _is_better(one: MetricVerdict) -> bool:
 
 
 def what_holds(metrics: Metrics) -> list[str]:
-    better = [say.improved(one.rule.metric, one.result) for one in metrics if _is_better(one)]
+    better = [say.improved(one.rule.name, one.result) for one in metrics if _is_better(one)]
     guarded = any(one.guardrail is not None for one in metrics)
     return [*better, "nothing fell by more than is allowed"] if guarded or not better else better

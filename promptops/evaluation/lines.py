@@ -31,7 +31,7 @@ def _line(one: MetricVerdict, alpha: float) -> MetricLine:
     rule, result = one.rule, one.result
     guards = rule.role in ("guardrail", "both") and result.baseline_mean is not None
     return MetricLine(
-        name=rule.metric,
+        name=rule.name,
         role=_role(one),
         kind=rule.kind,
         unit=_unit(one),

@@ -85,7 +85,7 @@ def paired_proportion_ci(
     )
 
 
-def tango_limits(fixed: float, broken: float, n: int, *, alpha: float) -> tuple[float, float]:
+def tango_limits(fixed: float, broken: float, n: float, *, alpha: float) -> tuple[float, float]:
     """Both limits of Tango's interval, each at one-sided `alpha`."""
     z = normal_quantile(1 - alpha)
     if fixed + broken == 0:
@@ -173,12 +173,12 @@ def _wilson(successes: float, n: int, z: float) -> tuple[float, float]:
     return lower, upper
 
 
-def clopper_pearson_lower(successes: float, n: int, alpha: float) -> float:
+def clopper_pearson_lower(successes: float, n: float, alpha: float) -> float:
     """The exact one-sided lower limit at level 1 - alpha."""
     return 0.0 if successes <= 0 else beta_quantile(alpha, successes, n - successes + 1)
 
 
-def clopper_pearson_upper(successes: float, n: int, alpha: float) -> float:
+def clopper_pearson_upper(successes: float, n: float, alpha: float) -> float:
     """The exact one-sided upper limit at level 1 - alpha."""
     return 1.0 if successes >= n else beta_quantile(1 - alpha, successes + 1, n - successes)
 

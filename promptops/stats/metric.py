@@ -1,22 +1,21 @@
 """One metric of one test: two columns in, a `MetricResult` out.
 
-`measure` computes everything that needs the data and decides nothing; `evaluate_metric` adds the status from
+`measure` computes everything that needs the facts and decides nothing; `evaluate_metric` adds the status from
 the raw p-values. The gate calls `measure` and settles the status with p-values adjusted over all metrics.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from promptops.stats.columns import Floats, Pairs, check_values, column, read_pairs
-from promptops.stats.paired import ENOUGH, Side, moments, sign_counts
+from promptops.stats.facts import Facts, facts_of
+from promptops.stats.paired import Side
 from promptops.stats.planning import Need, cautious_sd, pairs_to_improve, pairs_to_pass
+from promptops.stats.question import Question, ask
 from promptops.stats.results import Kind, MetricResult, Role, Status
-from promptops.stats.sides import Question, ask, both_sides, is_exact
+from promptops.stats.sides import both_sides, is_exact
+from promptops.stats.summary import ENOUGH, Summary
 from promptops.stats.verdict import settle
 
 
@@ -27,6 +26,8 @@ def evaluate_metric(
     *,
     margin: float | None,
     value_range: tuple[float, float] | None = None,
+    clusters: Any = None,
+    weights: Any = None,
     role: Role = "guardrail",
     alpha: float = 0.05,
     higher_is_better: bool | None = None,
@@ -36,12 +37,13 @@ def evaluate_metric(
 ) -> MetricResult:
     """Compare one metric between two versions and say what is shown, with no other metric in the family.
 
-    `baseline` and `candidate` pair up by index; NaN or None is an answer that never came. `margin` is the
-    fall allowed on the metric's own scale (ratio: the relative rise allowed, 0.2 = 20 %); None takes the
-    default and warns. `worst` and `best` stand for a ratio's missing values (the deadline; the fastest).
+    `baseline` and `candidate` pair up by sample, of shape (n,) or (repeats, n); NaN or None is an answer that never
+    came. `margin` is the fall allowed on the metric's own scale (ratio: the relative rise allowed, 0.2 = 20 %); None
+    takes the default and warns. `clusters` names the cluster of each sample, `weights` is one over its chance of
+    being in the set. `worst` and `best` stand for a ratio's missing values (the deadline; the fastest).
     binary: values 0 and 1. bounded: `value_range` is declared. ratio: values above 0, less is better.
 
-    Pairs are assumed independent; average repeats and handle clusters beforehand.
+    Assumed: samples (clusters, where there are any) are independent draws from the population.
 
     Raises:
         BadNumbers: columns that do not pair up, no pair, infinities, values outside the range, a bad margin.
@@ -55,59 +57,23 @@ def evaluate_metric(
         higher_is_better=higher_is_better,
         targets=targets,
     )
-    result = measure(question, baseline, candidate, worst=worst, best=best)
+    facts = facts_of(
+        question, baseline, candidate, worst=worst, best=best, clusters=clusters, weights=weights
+    )
+    result = measure(question, facts)
     return settle(result, role=role, p_harm=result.p_harm, p_superior=result.p_superior, alpha=alpha)
 
 
-def measure(
-    question: Question,
-    baseline: Any,
-    candidate: Any,
-    *,
-    worst: float | None = None,
-    best: float | None = None,
-) -> MetricResult:
-    """Everything `evaluate_metric` says except the status, which stays OBSERVED.
-
-    Raises:
-        BadNumbers: columns that do not pair up, no pair, infinities, values outside the range.
-    """
-    pairs = read_pairs(
-        question.kind,
-        baseline,
-        candidate,
-        scale=question.scale,
-        higher_is_better=question.higher_is_better,
-        worst=worst,
-        best=best,
-    )
-    return _result(question, pairs)
-
-
-def uncompared(question: Question, candidate: Any) -> MetricResult:
-    """The result of a metric without a baseline: how many answers there are, and their mean.
-
-    Raises:
-        BadNumbers: values that the scale cannot have.
-    """
-    values = column(candidate)
-    check_values(question.kind, values, question.scale)
-    known = values[~np.isnan(values)]
-    mean = None
-    if known.size:
-        mean = float(known.mean()) if question.kind != "ratio" else float(np.exp(np.log(known).mean()))
-    unscored = values.size - known.size
-    return replace(unmeasured(question), n=values.size, candidate_mean=mean, candidate_unscored=unscored)
-
-
-def unmeasured(question: Question) -> MetricResult:
-    """The result of a metric that was measured on no pair."""
+def uncompared(question: Question, facts: Facts) -> MetricResult:
+    """The result of a metric without a baseline: how many answers there are, and their mean."""
     return MetricResult(
         status=Status.OBSERVED,
         kind=question.kind,
         method="none",
-        n=0,
+        n=facts.n,
         n_complete=0,
+        candidate_mean=facts.candidate_mean,
+        candidate_unscored=facts.candidate_missing,
         confidence=1 - 2 * question.alpha,
         margin=question.margin,
         passable=False,
@@ -115,32 +81,42 @@ def unmeasured(question: Question) -> MetricResult:
     )
 
 
-def _result(question: Question, pairs: Pairs) -> MetricResult:
-    sides = both_sides(question, pairs)
-    mean = float(pairs.seen.mean()) if pairs.seen.size else None
+def measure(question: Question, facts: Facts) -> MetricResult:
+    """Everything `evaluate_metric` says except the status, which stays OBSERVED."""
+    if facts.n == 0:
+        return uncompared(question, facts)
+    sides, seen = both_sides(question, facts), facts.seen
+    mean = seen.centre if seen is not None else None
     # Filling in ties may pull the pessimistic limit above the mean of what was seen; never show that.
     low = min(sides.low.limit, mean) if sides.low and mean is not None else None
-    high = sides.high.limit if sides.high else None
-    passable = low is not None and not _too_much_missing(pairs)
+    high = max(sides.high.limit, mean) if sides.high and mean is not None else None
+    few = too_few_clusters(seen)
+    passable = low is not None and not _too_much_missing(facts) and not few
     p_margin = sides.low.p_margin if sides.low and question.gating else None
     noninferior = passable and _noninferior(question, sides.low, mean)
     noninferior_seen = _noninferior(question, sides.low_seen, mean)
-    need = _need(question, pairs, passable)
-    ups, downs = sign_counts(pairs.seen, question.reach or 1.0)
-    binary = question.kind == "binary"
+    need = _need(question, facts, passable)
+    binary = question.kind == "binary" and facts.repeats == 1
+    ups, downs = (seen.ups, seen.downs) if seen is not None else (0, 0)
     shown = _as_shown(question, low, high, mean)
+    grouped = seen.grouped if seen is not None else None
     return MetricResult(
         status=Status.OBSERVED,
         kind=question.kind,
         method=sides.method,
-        n=pairs.n,
-        n_complete=pairs.seen.size,
+        n=facts.n,
+        n_complete=facts.n_complete,
+        n_clusters=grouped.clusters if grouped is not None else None,
+        repeats=facts.repeats,
         difference=shown[1],
         lower=shown[0],
         upper=shown[2],
-        baseline_mean=pairs.baseline_mean,
-        candidate_mean=pairs.candidate_mean,
-        se=_se(question, pairs.seen),
+        baseline_mean=facts.baseline_mean,
+        candidate_mean=facts.candidate_mean,
+        se=_se(question, facts),
+        df=grouped.df if grouped is not None else None,
+        deff=grouped.deff if grouped is not None else None,
+        icc=grouped.icc if grouped is not None else None,
         confidence=1 - 2 * question.alpha,
         margin=question.margin,
         noninferior=noninferior,
@@ -150,20 +126,27 @@ def _result(question: Question, pairs: Pairs) -> MetricResult:
         broken=downs if binary else None,
         discordant=ups + downs if binary else None,
         wins=None if binary else ups,
-        ties=None if binary else pairs.seen.size - ups - downs,
+        ties=None if binary else facts.n_complete - ups - downs,
         losses=None if binary else downs,
         p_noninferior=p_margin,
-        p_exact=p_margin if is_exact(question, pairs.n) else None,
-        p_harm=sides.high.p_zero if sides.high else None,
-        p_superior=sides.low.p_zero if sides.low else None,
+        p_exact=p_margin if is_exact(question, facts) else None,
+        # With so few clusters nothing is shown, neither way.
+        p_harm=sides.high.p_zero if sides.high and not few else None,
+        p_superior=sides.low.p_zero if sides.low and not few else None,
         n_required=need.n,
-        n_additional=None if need.n is None else max(0, need.n - pairs.n),
-        dropped_baseline_missing=pairs.baseline_missing,
-        candidate_unscored=pairs.candidate_missing,
-        reason=_reason(pairs, missing=not passable or (noninferior_seen and not noninferior), need=need),
-        warnings=_warnings(question, pairs),
+        n_additional=None if need.n is None else max(0, need.n - facts.n),
+        dropped_baseline_missing=facts.baseline_missing,
+        candidate_unscored=facts.candidate_missing,
+        reason=_reason(facts, few, missing=not passable or (noninferior_seen and not noninferior), need=need),
+        warnings=_warnings(question, facts),
         notes=need.notes,
     )
+
+
+def too_few_clusters(found: Summary | None) -> bool:
+    """Whether the samples come from fewer clusters than any standard error can be had from."""
+    units = found.grouped if found is not None else None
+    return units is not None and units.clusters < ENOUGH
 
 
 def _noninferior(question: Question, side: Side | None, mean: float | None) -> bool:
@@ -183,43 +166,51 @@ def _as_shown(
     return rise[0], rise[1], rise[2]
 
 
-def _se(question: Question, seen: Floats) -> float | None:
-    if question.kind == "binary" and seen.size:
-        return float(seen.std()) / math.sqrt(seen.size)
-    return moments(seen).se if seen.size > 1 else None
+def _se(question: Question, facts: Facts) -> float | None:
+    seen = facts.seen
+    if seen is None:
+        return None
+    if question.kind == "binary" and facts.repeats == 1 and seen.grouped is None:
+        return math.sqrt(max(seen.ups + seen.downs - seen.n * seen.mean**2, 0.0)) / seen.n
+    return seen.error if seen.n > 1 else None
 
 
-def _too_much_missing(pairs: Pairs) -> bool:
+def _too_much_missing(facts: Facts) -> bool:
     """More than 20 % of the pairs touched, or arms that differ by more than 5 points."""
-    gap = abs(pairs.baseline_missing - pairs.candidate_missing)
-    return pairs.touched * 5 > pairs.n or gap * 20 > pairs.n
+    gap = abs(facts.baseline_missing - facts.candidate_missing)
+    return facts.touched * 5 > facts.n or gap * 20 > facts.n
 
 
-def _warnings(question: Question, pairs: Pairs) -> tuple[str, ...]:
+def _warnings(question: Question, facts: Facts) -> tuple[str, ...]:
+    units = facts.seen.grouped if facts.seen is not None else None
     found = {
         "default_margin": question.margin_is_default and question.gating,
-        "missing_rate": pairs.touched * 20 > pairs.n,
-        "all_fail_both": pairs.all_fail,
-        "all_pass_both": pairs.all_pass,
+        "missing_rate": facts.touched * 20 > facts.n,
+        "all_fail_both": facts.all_fail,
+        "all_pass_both": facts.all_pass,
+        "low_df": units is not None and units.clusters >= ENOUGH and units.df < 4,
     }
     return tuple(name for name, holds in found.items() if holds)
 
 
-def _reason(pairs: Pairs, *, missing: bool, need: Need) -> str:
+def _reason(facts: Facts, few: bool, *, missing: bool, need: Need) -> str:
+    if few:
+        return "too_few_clusters"
     if missing:
         return "missing"
-    return "too_few_pairs" if pairs.n < need.least else "not_shown"
+    return "too_few_pairs" if facts.n < need.least else "not_shown"
 
 
-def _need(question: Question, pairs: Pairs, passable: bool) -> Need:
+def _need(question: Question, facts: Facts, passable: bool) -> Need:
     """How many pairs the open question would take; more of them do not cure missing answers."""
-    if not passable or question.role == "observe":
+    seen = facts.seen
+    if not passable or seen is None or question.role == "observe":
         return Need()
-    sd, mean = _planning_sd(question, pairs.seen), float(pairs.seen.mean())
+    sd, mean = _planning_sd(question, facts, seen), seen.centre
     if question.role == "target":
-        return pairs_to_improve(pairs.n, mean=mean, sd=sd, targets=question.targets, alpha=question.alpha)
+        return pairs_to_improve(facts.n, mean=mean, sd=sd, targets=question.targets, alpha=question.alpha)
     return pairs_to_pass(
-        pairs.n,
+        facts.n,
         mean=mean,
         sd=sd,
         margin=question.oriented_margin,
@@ -228,10 +219,17 @@ def _need(question: Question, pairs: Pairs, passable: bool) -> Need:
     )
 
 
-def _planning_sd(question: Question, seen: Floats) -> float:
-    if question.kind == "binary":
-        return math.sqrt(float(np.mean(seen * seen)))  # pi_disc; the plan is for no difference
-    sd = cautious_sd(moments(seen).sd, seen.size)
-    few = int(np.count_nonzero(np.abs(seen) >= question.oriented_margin)) < ENOUGH
+def _planning_sd(question: Question, facts: Facts, seen: Summary) -> float:
+    """The standard deviation of one sample's difference to plan with; clusters and weights lengthen it."""
+    if seen.grouped is not None:
+        return seen.grouped.se * math.sqrt(seen.n)
+    if question.kind == "binary" and facts.repeats == 1:
+        return math.sqrt((seen.ups + seen.downs) / seen.n)  # pi_disc; the plan is for no difference
+    sd = cautious_sd(seen.sd, seen.n)
+    few = seen.telling < ENOUGH
     # Where the fallback decides, it is its own variance bound that has to shrink: d^2 <= R |d|.
-    return max(sd, math.sqrt(question.reach * float(np.abs(seen).mean()))) if few and question.reach else sd
+    return (
+        max(sd, math.sqrt(question.reach * (seen.gain + seen.loss) / seen.n))
+        if few and question.reach
+        else sd
+    )

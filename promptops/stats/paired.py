@@ -12,31 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from promptops.stats.binary import mcnemar_test, tango_limits
+from promptops.stats.clusters import Grouped
 from promptops.stats.distributions import normal_tail, t_quantile, t_tail
 from promptops.stats.results import BadNumbers, Interval, check_confidence
+from promptops.stats.summary import ENOUGH, TINY, Floats, Moments, Summary, moments
 from promptops.stats.tango import score
-
-Floats = NDArray[np.float64]
-
-ENOUGH = 5  # differences that carry information; with fewer, a standard deviation means little
-TINY = 1e-9  # of the range: what floating point leaves of a constant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moments:
-    """Size, mean, standard deviation (ddof 1) and skewness of some differences."""
-
-    n: int
-    mean: float
-    sd: float
-    skew: float
-
-    @property
-    def se(self) -> float:
-        return self.sd / math.sqrt(self.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +33,6 @@ class Side:
     p_margin: float
     p_zero: float
     method: str
-
-
-def moments(values: Floats) -> Moments:
-    n, mean = values.size, float(values.mean())
-    sd = float(values.std(ddof=1)) if n > 1 else 0.0
-    skew = float(np.mean(((values - mean) / sd) ** 3)) if sd > 0 else 0.0
-    return Moments(n=n, mean=mean, sd=sd, skew=skew)
 
 
 def paired_mean_ci(
@@ -153,19 +129,20 @@ def cautious_side(m: Moments, *, margin: float, alpha: float, value_range: float
     )
 
 
-def bounded_score_side(values: Floats, *, margin: float, alpha: float, value_range: float) -> Side:
+def bounded_score_side(found: Summary, *, margin: float, alpha: float, value_range: float) -> Side:
     """The lower side from gains and losses used as fractional fixed and broken pairs in Tango's score.
 
     Conservative because d^2 <= |d| on the unit scale; the same as Tango's for 0/1 data; never of zero width.
-    Two guards beyond the score, which is asymptotic: not even n ties prove a margin before (1 - margin)^n
-    <= alpha, and fewer than 5 differences prove no direction that their signs alone (mid-p) would not.
+    Clusters count as their means, as many as their sizes are worth. Two guards beyond the score, which is
+    asymptotic: not even n ties prove a margin before (1 - margin)^n <= alpha, and fewer than 5 differences prove
+    no direction that their signs alone (mid-p) would not.
     """
-    scaled = values / value_range
-    gain, loss = float(np.maximum(scaled, 0).sum()), float(np.maximum(-scaled, 0).sum())
-    n, share = values.size, margin / value_range
+    units = found if found.grouped is None else found.grouped
+    n = found.n if found.grouped is None else found.grouped.effective
+    gain, loss, share = units.gain / value_range, units.loss / value_range, margin / value_range
     lower, _ = tango_limits(gain, loss, n, alpha=alpha)
-    ups, downs = sign_counts(values, value_range)
-    by_sign = mcnemar_test(ups, downs, alternative="greater").pvalue if ups + downs < ENOUGH else 0.0
+    few = units.ups + units.downs < ENOUGH
+    by_sign = mcnemar_test(units.ups, units.downs, alternative="greater").pvalue if few else 0.0
     return Side(
         limit=value_range * lower,
         p_margin=max(normal_tail(float(score(gain, loss, n, -share))), (1 - share) ** n),
@@ -174,31 +151,35 @@ def bounded_score_side(values: Floats, *, margin: float, alpha: float, value_ran
     )
 
 
-def sign_counts(values: Floats, value_range: float) -> tuple[int, int]:
-    """How many differences go up and how many down, beyond rounding."""
-    edge = TINY * value_range
-    return int(np.count_nonzero(values > edge)), int(np.count_nonzero(values < -edge))
+def clustered_side(found: Grouped, *, margin: float, alpha: float, value_range: float) -> Side:
+    """The lower side by CR2 and Satterthwaite's t; its standard error must not be zero."""
+    return Side(
+        limit=max(found.mean - found.se * t_quantile(1 - alpha, found.df), -value_range),
+        p_margin=t_tail((found.mean + margin) / found.se, found.df),
+        p_zero=t_tail(found.mean / found.se, found.df),
+        method="hajek-t" if found.weighted else "cr2-t",
+    )
 
 
-def lower_side(values: Floats, *, margin: float, alpha: float, value_range: float) -> Side:
+def lower_side(found: Summary, *, margin: float, alpha: float, value_range: float) -> Side:
     """The lower limit of the mean difference, for non-inferiority (`p_margin`) and superiority (`p_zero`).
 
     The fallback decides when fewer than 5 differences reach the margin: jitter everywhere and a rare
     catastrophe look harmless to a t test until the catastrophe is drawn often enough.
     """
-    m = moments(values)
-    telling = int(np.count_nonzero(np.abs(values) >= margin * (1 - TINY)))
-    if telling < ENOUGH or m.n < ENOUGH or m.sd < TINY * value_range:
-        return bounded_score_side(values, margin=margin, alpha=alpha, value_range=value_range)
-    return cautious_side(m, margin=margin, alpha=alpha, value_range=value_range)
+    return _side(found, found.informative, margin=margin, alpha=alpha, value_range=value_range)
 
 
-def upper_side(values: Floats, *, margin: float, alpha: float, value_range: float) -> Side:
+def upper_side(found: Summary, *, margin: float, alpha: float, value_range: float) -> Side:
     """The upper limit of the mean difference and, as `p_zero`, the test that the candidate is worse."""
-    m = moments(values)
-    mirrored = -values
-    if sum(sign_counts(values, value_range)) < ENOUGH or m.n < ENOUGH or m.sd < TINY * value_range:
-        side = bounded_score_side(mirrored, margin=margin, alpha=alpha, value_range=value_range)
-    else:
-        side = cautious_side(moments(mirrored), margin=margin, alpha=alpha, value_range=value_range)
+    side = _side(found.mirrored(), found.moved, margin=margin, alpha=alpha, value_range=value_range)
     return Side(limit=-side.limit, p_margin=side.p_margin, p_zero=side.p_zero, method=side.method)
+
+
+def _side(found: Summary, informative: int, *, margin: float, alpha: float, value_range: float) -> Side:
+    """By the fallback where too few differences carry information, else by the t tests."""
+    if informative < ENOUGH or found.units < ENOUGH or found.spread < TINY * value_range:
+        return bounded_score_side(found, margin=margin, alpha=alpha, value_range=value_range)
+    if found.grouped is not None:
+        return clustered_side(found.grouped, margin=margin, alpha=alpha, value_range=value_range)
+    return cautious_side(found, margin=margin, alpha=alpha, value_range=value_range)

@@ -6,19 +6,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from promptops.stats.distributions import t_quantile, t_tail
-from promptops.stats.paired import (
-    ENOUGH,
-    TINY,
-    Side,
-    bounded_score_side,
-    moments,
-    paired_mean_ci,
-    sign_counts,
-)
+from promptops.stats.paired import Side, bounded_score_side, clustered_side, paired_mean_ci
 from promptops.stats.results import BadNumbers, Interval
+from promptops.stats.summary import ENOUGH, TINY, Summary
 
 CLIP = math.log(4)  # a single pair seldom becomes four times dearer or slower
 
@@ -44,20 +37,20 @@ def geometric_mean_ratio(baseline: ArrayLike, candidate: ArrayLike, *, confidenc
     )
 
 
-def ratio_side(values: NDArray[np.float64], *, margin: float, alpha: float) -> Side:
+def ratio_side(found: Summary, *, margin: float, alpha: float) -> Side:
     """The lower side of mean oriented log ratios (-log(c/b), positive is better); `margin` is a log too.
 
-    The ordinary t, except where it would claim too much from too little: fewer than 5 pairs, fewer than 5
-    that differ, or no variance. Then the bounded-score argument on the range log 4 (or the largest seen).
+    The ordinary t, or CR2 for clusters, except where it would claim too much from too little: fewer than 5 pairs,
+    fewer than 5 that differ, or no variance. Then the bounded-score argument on the range log 4 (or the largest seen).
     """
-    reach = float(np.abs(values).max())
-    value_range = max(CLIP, 2 * margin, reach)
-    m = moments(values)
-    if m.n < ENOUGH or sum(sign_counts(values, value_range)) < ENOUGH or m.sd < TINY * value_range:
-        return bounded_score_side(values, margin=margin, alpha=alpha, value_range=value_range)
+    value_range = max(CLIP, 2 * margin, found.largest)
+    if found.units < ENOUGH or found.moved < ENOUGH or found.spread < TINY * value_range:
+        return bounded_score_side(found, margin=margin, alpha=alpha, value_range=value_range)
+    if found.grouped is not None:
+        return clustered_side(found.grouped, margin=margin, alpha=alpha, value_range=math.inf)
     return Side(
-        limit=m.mean - m.se * t_quantile(1 - alpha, m.n - 1),
-        p_margin=t_tail((m.mean + margin) / m.se, m.n - 1),
-        p_zero=t_tail(m.mean / m.se, m.n - 1),
+        limit=found.mean - found.se * t_quantile(1 - alpha, found.n - 1),
+        p_margin=t_tail((found.mean + margin) / found.se, found.n - 1),
+        p_zero=t_tail(found.mean / found.se, found.n - 1),
         method="log-t",
     )

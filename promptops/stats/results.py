@@ -90,10 +90,15 @@ class MetricResult:
     method: str
     n: int
     n_complete: int
+    n_clusters: int | None = None
+    repeats: int = 1
     difference: float | None = None
     baseline_mean: float | None = None
     candidate_mean: float | None = None
     se: float | None = None
+    df: float | None = None
+    deff: float | None = None
+    icc: float | None = None
     lower: float | None = None
     upper: float | None = None
     confidence: float

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def score(fixed: ArrayLike, broken: ArrayLike, n: int, d0: float) -> Any:
+def score(fixed: ArrayLike, broken: ArrayLike, n: float, d0: float) -> Any:
     """Return T(d0), which falls in `d0`, rises in `fixed`, and is McNemar's statistic at 0.
 
     `fixed` and `broken` are counts or fractional masses, scalars or arrays of one shape; the probability of a

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.stats.binary import paired_proportion_ci
+from promptops.stats.facts import facts_alone
 from promptops.stats.metric import evaluate_metric, uncompared
+from promptops.stats.question import ask
 from promptops.stats.results import BadNumbers, MetricResult, Status
-from promptops.stats.sides import ask
 
 NAN = math.nan
 
@@ -449,7 +450,7 @@ def test_none_and_nan_are_the_same_absence() -> None:
     [
         ("binary", [1], [1, 0], {}, "length_mismatch"),
         ("binary", [], [], {}, "no_pairs"),
-        ("binary", [[1]], [[1]], {}, "not_a_column"),
+        ("binary", [[[1]]], [[[1]]], {}, "not_a_column"),
         ("binary", [0.5], [1], {}, "not_binary"),
         ("binary", [math.inf], [1], {}, "infinite_value"),
         ("binary", [1], [1], {"margin": 0}, "bad_margin"),
@@ -495,9 +496,10 @@ def test_rounding_beyond_the_range_is_forgiven() -> None:
 
 
 def test_a_candidate_alone_has_a_mean_and_no_comparison() -> None:
-    found = uncompared(ask("ratio", margin=0.1), [1.0, 4.0, NAN])
+    question = ask("ratio", margin=0.1)
+    found = uncompared(question, facts_alone(question, [1.0, 4.0, NAN]))
     assert (found.n, found.candidate_unscored, found.candidate_mean) == (3, 1, pytest.approx(2.0))
-    assert uncompared(ask("binary", margin=0.1), []).candidate_mean is None
+    assert uncompared(question, facts_alone(question, [])).candidate_mean is None
 
 
 def test_numbers_become_json_without_nan() -> None:

@@ -11,13 +11,34 @@ from scipy import stats
 from promptops.stats.binary import paired_proportion_ci
 from promptops.stats.distributions import chi2_quantile
 from promptops.stats.families import adjust_pvalues
-from promptops.stats.paired import bounded_score_side, lower_side, moments, paired_mean_ci, upper_side
-from promptops.stats.ratios import geometric_mean_ratio, ratio_side
+from promptops.stats.paired import Side, paired_mean_ci
+from promptops.stats.paired import bounded_score_side as bounded_score_side_of
+from promptops.stats.paired import lower_side as lower_side_of
+from promptops.stats.paired import upper_side as upper_side_of
+from promptops.stats.ratios import geometric_mean_ratio
+from promptops.stats.ratios import ratio_side as ratio_side_of
 from promptops.stats.results import BadNumbers
 from promptops.stats.signflip import sign_flip_test
+from promptops.stats.summary import moments, summarise
 
 SKEWED = np.array([0.0, 0.1, -0.2, 0.05, 0.3, -0.9, 0.12, 0.07, 0.02, 0.11, -0.04, 0.2])
 differences = st.lists(st.floats(-1, 1, allow_nan=False).map(lambda x: round(x, 3)), min_size=1, max_size=40)
+
+
+def lower_side(values: np.ndarray, *, margin: float, **rest: float) -> Side:
+    return lower_side_of(summarise(values, edge=1e-9, margin=margin), margin=margin, **rest)
+
+
+def upper_side(values: np.ndarray, *, margin: float, **rest: float) -> Side:
+    return upper_side_of(summarise(values, edge=1e-9, margin=margin), margin=margin, **rest)
+
+
+def bounded_score_side(values: np.ndarray, *, margin: float, **rest: float) -> Side:
+    return bounded_score_side_of(summarise(values, edge=1e-9, margin=margin), margin=margin, **rest)
+
+
+def ratio_side(values: np.ndarray, *, margin: float, alpha: float) -> Side:
+    return ratio_side_of(summarise(values, edge=1e-9, margin=margin), margin=margin, alpha=alpha)
 
 
 def test_the_t_interval_agrees_with_scipy() -> None:

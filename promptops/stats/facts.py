@@ -1,0 +1,210 @@
+"""What one metric's two columns say, in a few numbers: everything that a verdict uses, and nothing of the samples.
+
+From `Facts` a verdict can be reached again without the columns; that is what evidence keeps. Differences are
+oriented: positive is better (ratio: minus the log ratio).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptops.stats.columns import SLACK, Floats, check_values, column
+from promptops.stats.question import Question
+from promptops.stats.repeats import averaged
+from promptops.stats.results import BadNumbers
+from promptops.stats.summary import TINY, Summary, as_numbers, summarise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One metric of one test, summed up.
+
+    `n` counts samples, `touched` those of which some value is missing. `seen`: the differences of the samples with
+    values in both arms. `against`: of all samples, every missing value counted against the candidate; None where
+    nothing is missing, or where a ratio's missing value has no known worst. The means are those of `seen`'s samples.
+    """
+
+    n: int
+    repeats: int = 1
+    baseline_missing: int = 0
+    candidate_missing: int = 0
+    touched: int = 0
+    baseline_mean: float | None = None
+    candidate_mean: float | None = None
+    all_fail: bool = False
+    all_pass: bool = False
+    seen: Summary | None = None
+    against: Summary | None = None
+
+    @property
+    def n_complete(self) -> int:
+        return 0 if self.seen is None else self.seen.n
+
+    def as_json(self) -> dict[str, Any]:
+        return as_numbers(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read back what `as_json` wrote.
+
+        Raises:
+            TypeError: it is something else.
+        """
+        inner = {name: values.get(name) for name in ("seen", "against")}
+        read = {name: None if one is None else Summary.from_json(one) for name, one in inner.items()}
+        return cls(**{**values, **read})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arms:
+    """Both columns oriented and averaged over repeats, and the ends of their scale."""
+
+    before: Floats
+    after: Floats
+    low: float
+    high: float
+
+    def filled(self, before: Floats, after: Floats) -> Floats:
+        """The differences with every missing value counted against the candidate."""
+        return averaged(after, missing=self.low) - averaged(before, missing=self.high)
+
+
+def facts_of(
+    question: Question,
+    baseline: Any,
+    candidate: Any,
+    *,
+    worst: float | None = None,
+    best: float | None = None,
+    clusters: Any = None,
+    weights: Any = None,
+) -> Facts:
+    """Sum up two columns that pair up by sample, each of shape (n,) or (repeats, n).
+
+    `worst` and `best` stand for a ratio's missing values. `clusters` is an integer code a sample, `weights` a
+    positive number a sample; None where samples are independent and equally likely.
+
+    Raises:
+        BadNumbers: columns that do not pair up, no pair, infinities, values outside the range.
+    """
+    old, new = column(baseline), column(candidate)
+    if old.shape != new.shape:
+        raise BadNumbers("length_mismatch", f"{old.shape[-1]} baseline but {new.shape[-1]} candidate values")
+    if old.size == 0:
+        raise BadNumbers("no_pairs", "there is no pair to compare")
+    check_values(question.kind, old, question.scale)
+    check_values(question.kind, new, question.scale)
+    before, after, low, high = _oriented(question, old, new, worst, best)
+    lost, unscored = _touched(before), _touched(after)
+    arms = _Arms(
+        before=averaged(before, missing=None), after=averaged(after, missing=None), low=low, high=high
+    )
+    whole = ~(np.isnan(arms.before) | np.isnan(arms.after))
+    touched = int(np.count_nonzero(lost | unscored))
+    against = arms.filled(before, after) if touched else None
+    known = against is not None and not np.isnan(against).any()
+    edge = 0.0 if question.scale is None else SLACK * (high - low)
+    some = bool(whole.any())
+    return Facts(
+        n=whole.size,
+        repeats=old.shape[0] if old.ndim == 2 else 1,
+        baseline_missing=int(np.count_nonzero(lost)),
+        candidate_missing=int(np.count_nonzero(unscored)),
+        touched=touched,
+        baseline_mean=_mean(question, arms.before, whole, weights),
+        candidate_mean=_mean(question, arms.after, whole, weights),
+        all_fail=some and edge > 0 and _extreme(arms, whole, np.max) <= low + edge,
+        all_pass=some and edge > 0 and _extreme(arms, whole, np.min) >= high - edge,
+        seen=_summary(
+            question, (arms.after - arms.before)[whole], _chosen(clusters, whole), _chosen(weights, whole)
+        )
+        if some
+        else None,
+        against=_summary(question, against, clusters, weights) if known and against is not None else None,
+    )
+
+
+def facts_alone(question: Question, candidate: Any, *, weights: Any = None) -> Facts:
+    """Sum up a column that has no baseline: how many values there are, and their mean.
+
+    Raises:
+        BadNumbers: values that the scale cannot have.
+    """
+    values = column(candidate)
+    check_values(question.kind, values, question.scale)
+    oriented = -np.log(values) if question.scale is None else values
+    one = averaged(oriented, missing=None)
+    known = ~np.isnan(one)
+    missing = int(np.count_nonzero(_touched(values)))
+    mean = _weighted(one, known, weights)
+    if mean is not None and question.scale is None:
+        mean = float(np.exp(-mean))
+    return Facts(n=one.size, candidate_missing=missing, touched=missing, candidate_mean=mean)
+
+
+def _oriented(
+    question: Question, old: Floats, new: Floats, worst: float | None, best: float | None
+) -> tuple[Floats, Floats, float, float]:
+    """Both columns so that higher is better, and the worst and best value that a missing one can have had."""
+    if question.scale is None:
+        return -np.log(old), -np.log(new), *_ratio_ends(old, new, worst, best)
+    low, high = question.scale
+    return (old, new, low, high) if question.higher_is_better else (-old, -new, -high, -low)
+
+
+def _ratio_ends(
+    before: Floats, after: Floats, worst: float | None, best: float | None
+) -> tuple[float, float]:
+    """Oriented ends of a ratio's scale: a missing value is never better than one that was seen."""
+    for name, end in (("worst", worst), ("best", best)):
+        if end is not None and not (np.isfinite(end) and end > 0):
+            raise BadNumbers("nonpositive_value", f"the {name} value of a ratio is positive, got {end!r}")
+    slowest = np.nan if worst is None else np.fmax.reduce(after, axis=None, initial=worst)
+    fastest = np.fmin.reduce(before, axis=None, initial=np.nan if best is None else best)
+    return float(-np.log(slowest)), float(-np.log(fastest))
+
+
+def _touched(values: Floats) -> NDArray[np.bool_]:
+    """Which samples lack a value, of any repeat."""
+    missing = np.isnan(values)
+    return np.asarray(missing.any(axis=0) if missing.ndim == 2 else missing, dtype=np.bool_)
+
+
+def _chosen(values: Any, mask: NDArray[np.bool_]) -> Any:
+    return None if values is None else np.asarray(values)[mask]
+
+
+def _summary(question: Question, differences: Floats, clusters: Any, weights: Any) -> Summary:
+    reach = question.reach
+    return summarise(
+        differences,
+        edge=TINY * (1.0 if reach is None else reach),
+        margin=question.oriented_margin,
+        clusters=clusters,
+        weights=weights,
+    )
+
+
+def _extreme(arms: _Arms, whole: NDArray[np.bool_], pick: Any) -> float:
+    return float(pick([pick(arms.before[whole]), pick(arms.after[whole])]))
+
+
+def _mean(question: Question, values: Floats, whole: NDArray[np.bool_], weights: Any) -> float | None:
+    """The mean on the metric's own scale: geometric for a ratio, with its own sign where less is better."""
+    mean = _weighted(values, whole, weights)
+    if mean is None:
+        return None
+    if question.scale is None:
+        return float(np.exp(-mean))
+    return mean if question.higher_is_better else -mean
+
+
+def _weighted(values: Floats, chosen: NDArray[np.bool_], weights: Any) -> float | None:
+    if not chosen.any():
+        return None
+    return float(np.average(values[chosen], weights=_chosen(weights, chosen)))
