@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from promptops.stats.distributions import normal_quantile, t_quantile
 from promptops.stats.results import BadNumbers, Interval, check_confidence
+from promptops.stats.sandwich import Shares, Spread, cr1, cr2, shares_of
 
 Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
 
 LOW_DF = 4.0  # below, the tail of t is so heavy that the limits depend on its approximation
 ENOUGH_CLUSTERS = 5
@@ -77,30 +77,6 @@ class Grouped:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shares:
-    """How samples fall into clusters: per cluster its share P of the weight, Q = sum of squared shares, size."""
-
-    codes: Codes
-    per_sample: Floats
-    share: Floats
-    square: Floats
-    size: Floats
-
-    def totals(self, values: Floats) -> Floats:
-        return _sums(self.codes, values, self.share.size)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Spread:
-    """The mean of clustered values, its variance, its degrees of freedom and its standardised third moment."""
-
-    mean: float
-    variance: float
-    df: float
-    skew: float
-
-
 def cluster_robust_mean(
     diffs: ArrayLike,
     clusters: ArrayLike,
@@ -123,14 +99,14 @@ def cluster_robust_mean(
     if kind not in ("CR2", "CR1"):
         raise BadNumbers("unknown_method", f"unknown cluster-robust variance {kind!r}: CR2 or CR1")
     values = _finite(diffs)
-    shares = _shares(values.size, clusters, weights)
-    spread = _spread(values, shares) if kind == "CR2" else _sandwich(values, shares)
+    shares = shares_of(values.size, clusters, weights)
+    spread = cr2(values, shares) if kind == "CR2" else cr1(values, shares)
     problems = _problems(shares.share.size, spread, values)
-    width = 0.0 if _no_limits(problems) else math.sqrt(spread.variance) * _quantile(confidence, spread.df)
+    reach = _reach(spread, confidence) if "zero_variance" not in problems else None
     return Interval(
         estimate=spread.mean,
-        lower=spread.mean - width if width else None,
-        upper=spread.mean + width if width else None,
+        lower=None if reach is None else spread.mean - reach,
+        upper=None if reach is None else spread.mean + reach,
         confidence=confidence,
         method=f"{kind.lower()}-{'t' if kind == 'CR2' else 'z'}",
         n=values.size,
@@ -157,11 +133,10 @@ def grouped(
     Raises:
         BadNumbers: no difference, another number of labels or weights, a weight not positive.
     """
-    shares = _shares(values.size, clusters, weights)
-    spread = _spread(values, shares)
+    shares = shares_of(values.size, clusters, weights)
+    spread = cr2(values, shares)
     means = shares.totals(shares.per_sample * values) / shares.share
     effective = 1.0 / float(np.dot(shares.share, shares.share))
-    lifted = 1.0 / float(shares.square.sum())
     same = spread.variance * effective <= edge * edge
     return Grouped(
         clusters=shares.share.size,
@@ -179,120 +154,30 @@ def grouped(
         deff=_deff(values, shares, spread, edge),
         icc=_icc(values, shares, edge),
         weighted=weights is not None,
-        lifted=lifted,
+        lifted=1.0 / float(shares.square.sum()),
     )
 
 
-def codes_of(labels: ArrayLike) -> Codes:
-    """Number the clusters 0, 1, … by label; codes that are numbers from 0 already stay as they are."""
-    read = np.asarray(labels)
-    if read.ndim != 1:
-        raise BadNumbers("not_a_column", "clusters are one label per difference")
-    if np.issubdtype(read.dtype, np.integer) and read.size and read.min() >= 0 and read.max() < 4 * read.size:
-        return read.astype(np.intp, copy=False)
-    return np.unique(read, return_inverse=True)[1].reshape(-1)
-
-
-def _shares(n: int, clusters: ArrayLike | None, weights: ArrayLike | None) -> _Shares:
-    if n == 0:
-        raise BadNumbers("no_pairs", "there is no difference to average")
-    codes = np.arange(n, dtype=np.intp) if clusters is None else codes_of(clusters)
-    if codes.size != n:
-        raise BadNumbers("length_mismatch", f"{n} differences but {codes.size} cluster labels")
-    per_sample = _weights(n, weights)
-    size = np.bincount(codes)
-    if not size.all():  # codes with gaps: a slice that some clusters have no sample of
-        codes = (np.cumsum(size > 0) - 1)[codes]
-        size = size[size > 0]
-    return _Shares(
-        codes=codes,
-        per_sample=per_sample,
-        share=_sums(codes, per_sample, size.size),
-        square=_sums(codes, per_sample * per_sample, size.size),
-        size=size.astype(np.float64),
-    )
-
-
-def _sums(codes: Codes, values: Floats, count: int) -> Floats:
-    return np.asarray(np.bincount(codes, weights=values, minlength=count), dtype=np.float64)
-
-
-def _weights(n: int, weights: ArrayLike | None) -> Floats:
-    """Weights that sum to 1."""
-    if weights is None:
-        return np.full(n, 1.0 / n)
-    read = np.asarray(weights, dtype=np.float64)
-    if read.shape != (n,):
-        raise BadNumbers("length_mismatch", f"{n} differences but {read.size} weights")
-    if not (np.isfinite(read).all() and (read > 0).all()):
-        raise BadNumbers("bad_weight", "a weight is a positive finite number")
-    scaled = read / read.max()
-    return np.asarray(scaled / scaled.sum(), dtype=np.float64)
-
-
-def _spread(values: Floats, shares: _Shares) -> _Spread:
-    """CR2 of the weighted mean under the working model of independent values with one variance.
-
-    With p the sample's share of the weight, S_g = sum p (d - mean) over the cluster, and P_g, Q_g the cluster's sums of
-    p and p^2 (Q = sum Q_g), the model has Var(S_g) = (1 - P_g)^2 Q_g + P_g^2 (Q - Q_g). Every S_g is scaled so that
-    its square estimates Q_g without bias. Equal weights give a_g = 1 / sqrt(1 - n_g / n).
-    """
-    mean = float(np.dot(shares.per_sample, values))
-    if shares.share.size < 2:
-        return _Spread(mean=mean, variance=0.0, df=0.0, skew=0.0)
-    p, q = shares.share, shares.square
-    total = float(q.sum())
-    sums = shares.totals(shares.per_sample * (values - mean))
-    inflate = q / ((1 - p) ** 2 * q + p * p * (total - q))
-    variance = float(np.dot(inflate, sums * sums))
-    third = float(np.dot(sums, sums * sums))
-    return _Spread(
-        mean=mean,
-        variance=variance,
-        df=_satterthwaite(inflate, p, q, total),
-        skew=third / variance**1.5 if variance > 0 else 0.0,
-    )
-
-
-def _satterthwaite(inflate: Floats, p: Floats, q: Floats, total: float) -> float:
-    """tr(B)^2 / sum(B * B) for B_gh = a_g a_h Cov(S_g, S_h), never built: Cov = diag(q) + p u' + u p'."""
-    u = total * p / 2 - q
-    on_diagonal = float(np.dot(inflate**2, q * (q + 4 * p * u)))
-    pp, uu, pu = (float(np.dot(inflate, x)) for x in (p * p, u * u, p * u))
-    return total * total / (on_diagonal + 2 * (pp * uu + pu * pu))
-
-
-def _sandwich(values: Floats, shares: _Shares) -> _Spread:
-    """CR1: the sum of squared cluster totals times G / (G - 1), to be used with the normal distribution."""
-    mean = float(np.dot(shares.per_sample, values))
-    count = shares.share.size
-    sums = shares.totals(shares.per_sample * (values - mean))
-    variance = float(np.dot(sums, sums)) * count / (count - 1) if count > 1 else 0.0
-    return _Spread(mean=mean, variance=variance, df=math.inf, skew=0.0)
-
-
-def _problems(count: int, spread: _Spread, values: Floats) -> tuple[str, ...]:
+def _problems(count: int, spread: Spread, values: Floats) -> tuple[str, ...]:
     found = ["too_few_clusters"] if count < ENOUGH_CLUSTERS else []
     found += ["low_df"] if spread.df < LOW_DF else []
     nothing = math.sqrt(spread.variance) <= TINY * float(np.abs(values).max())
     return (*found, "zero_variance") if nothing else tuple(found)
 
 
-def _no_limits(problems: tuple[str, ...]) -> bool:
-    return "zero_variance" in problems
-
-
-def _quantile(confidence: float, df: float) -> float:
+def _reach(spread: Spread, confidence: float) -> float:
+    """Half the width of the interval."""
     level = (1 + confidence) / 2
-    return t_quantile(level, df) if math.isfinite(df) else normal_quantile(level)
+    quantile = t_quantile(level, spread.df) if math.isfinite(spread.df) else normal_quantile(level)
+    return quantile * math.sqrt(spread.variance)
 
 
-def _telling(values: Floats, shares: _Shares, margin: float) -> int:
-    reaching = shares.codes[np.abs(values) >= margin] if margin > 0 else shares.codes[values != 0]
+def _telling(values: Floats, shares: Shares, margin: float) -> int:
+    reaching = shares.codes[(np.abs(values) >= margin) & (values != 0)]
     return int(np.count_nonzero(np.bincount(reaching, minlength=shares.share.size)))
 
 
-def _deff(values: Floats, shares: _Shares, spread: _Spread, edge: float) -> float | None:
+def _deff(values: Floats, shares: Shares, spread: Spread, edge: float) -> float | None:
     n = values.size
     if shares.share.size < 2:
         return None
@@ -301,7 +186,7 @@ def _deff(values: Floats, shares: _Shares, spread: _Spread, edge: float) -> floa
     return spread.variance / single if squares > edge * edge else None
 
 
-def _icc(values: Floats, shares: _Shares, edge: float) -> float | None:
+def _icc(values: Floats, shares: Shares, edge: float) -> float | None:
     """(MSB - MSW) / (MSB + (n0 - 1) MSW) with n0 = (n - sum n_g^2 / n) / (G - 1) (Donner 1986), not below 0."""
     n, count = values.size, shares.share.size
     if count < 2 or count == n:
