@@ -21,6 +21,7 @@ from promptops.stats.binary import (
     paired_proportion_noninferiority,
     proportion_ci,
 )
+from promptops.stats.clusters import cluster_robust_mean
 from promptops.stats.families import adjust_pvalues
 from promptops.stats.judges import position_bias_test, ppi_mean_difference
 from promptops.stats.metric import evaluate_metric
@@ -32,6 +33,7 @@ from promptops.stats.planning import (
     sample_size,
 )
 from promptops.stats.ratios import geometric_mean_ratio
+from promptops.stats.repeats import optimal_repeats, variance_components
 from promptops.stats.results import Status
 from promptops.stats.signflip import sign_flip_test
 from promptops.stats.streams import e_detector, psi
@@ -69,6 +71,29 @@ def mean(inputs: dict[str, Any]) -> Answer:
     one = found[wanted]
     limits = {f"{name}_{end}": getattr(found[name], end) for name in found for end in ("lower", "upper")}
     return {"mean": one.estimate, "se": one.se, "lower": one.lower, "upper": one.upper, **limits}
+
+
+def clustered(inputs: dict[str, Any]) -> Answer:
+    wanted = inputs.pop("kind", "CR2")
+    found = {kind: cluster_robust_mean(**inputs, kind=kind) for kind in ("CR1", "CR2")}
+    one, cr2 = found[wanted], found["CR2"]
+    ends = {
+        f"{end}_{kind.lower()}": getattr(found[kind], end)
+        for kind in found
+        for end in ("se", "lower", "upper")
+    }
+    return {"mean": one.estimate, "se": one.se, "lower": one.lower, "upper": one.upper, **ends} | {
+        "df": cr2.df,
+        "df_satterthwaite": cr2.df,
+        "n": one.n,
+        "n_clusters": one.n_clusters,
+        "warning": one.warnings,
+    }
+
+
+def components(inputs: dict[str, Any]) -> Answer:
+    found = variance_components(**inputs)
+    return {name: getattr(found, name) for name in found.__slots__}
 
 
 def ratio(inputs: dict[str, Any]) -> Answer:
@@ -113,6 +138,9 @@ CALLS: dict[str, Callable[[dict[str, Any]], Answer]] = {
     "paired_mean_ci": mean,
     "sign_flip_test": lambda inputs: {"pvalue": sign_flip_test(**inputs).pvalue},
     "geometric_mean_ratio": ratio,
+    "cluster_robust_mean": clustered,
+    "variance_components": components,
+    "optimal_repeats": lambda inputs: {"k": optimal_repeats(**inputs)},
     "adjust_pvalues": adjusted,
     "proportion_ci": proportion,
     "sample_size": lambda inputs: {"n": sample_size(**inputs).n},
