@@ -10,7 +10,7 @@ Sums are of estimates, so this is a doubt and never a regression. Ratios add up 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from promptops.stats.results import Kind
@@ -60,26 +60,23 @@ class Drift:
     test against the anchor itself passed.
     """
 
-    metric: str
-    kind: Kind
+    prompt: str
     version: int
     digest: str
     total: float
     releases: int
     lifted: bool = False
 
-    def fall(self, difference: float | None) -> float:
+    def fall(self, kind: Kind, difference: float | None) -> float:
         """How much worse than the anchor a version is that differs by this from the one before, in all."""
-        return -(self.total + gained(self.kind, difference or 0.0))
+        return -(self.total + gained(kind, difference or 0.0))
 
-    def is_too_far(self, difference: float | None, margin: float) -> bool:
+    def is_too_far(self, kind: Kind, difference: float | None, margin: float) -> bool:
         """Whether a difference of today (as shown) leads further from the anchor than one release may go."""
         if not self.releases or self.lifted:
             return False
-        return (
-            self.fall(difference)
-            > -gained(self.kind, margin if self.kind == "ratio" else -margin) + _ROUNDING
-        )
+        allowed = -gained(kind, margin if kind == "ratio" else -margin)
+        return self.fall(kind, difference) > allowed + _ROUNDING
 
 
 def gained(kind: Kind, difference: float) -> float:
@@ -87,39 +84,34 @@ def gained(kind: Kind, difference: float) -> float:
     return -math.log1p(max(difference, -1 + 1e-12)) if kind == "ratio" else difference
 
 
-def drift_of(metric: str, kind: Kind, steps: Iterable[Step], *, anchor: int | None = None) -> Drift | None:
+def drift_of(
+    prompt: str, metric: str, kind: Kind, steps: Iterable[Step], *, anchor: int | None = None
+) -> Drift | None:
     """Add up a metric's differences since its anchor.
 
     `steps` are the released versions from the one that is live backwards, each compared with the next; the last one
     has nothing to be compared with, or nobody knows. `anchor` is the version that the prompt file names. None where
     there is no released version, so nothing to drift from.
     """
-    total, releases, found = 0.0, 0, None
+    total, releases, last = 0.0, 0, None
     for step in steps:
-        found = step
+        last = step
         seen = step.seen.get(metric)
         if step.version == anchor or seen is None or seen.better or seen.kind != kind:
             break
         direct = _direct(metric, kind, step)
         # Who names an anchor after that one wants to know what happened since then.
         if direct is not None and direct.version >= (anchor or 0):
-            gain = direct.seen[metric].gained or 0.0
-            return Drift(
-                metric=metric,
-                kind=kind,
-                version=direct.version,
-                digest=direct.digest,
-                total=total + gain,
-                releases=releases + 1,
-            )
+            total += direct.seen[metric].gained or 0.0
+            return _drift(prompt, direct, total, releases + 1)
         if seen.gained is None:
             break
         total, releases = total + seen.gained, releases + 1
-    if found is None:
-        return None
-    return Drift(
-        metric=metric, kind=kind, version=found.version, digest=found.digest, total=total, releases=releases
-    )
+    return None if last is None else _drift(prompt, last, total, releases)
+
+
+def _drift(prompt: str, since: Step | Direct, total: float, releases: int) -> Drift:
+    return Drift(prompt=prompt, version=since.version, digest=since.digest, total=total, releases=releases)
 
 
 def _direct(metric: str, kind: Kind, step: Step) -> Direct | None:
@@ -128,24 +120,19 @@ def _direct(metric: str, kind: Kind, step: Step) -> Direct | None:
     return next(fits, None)
 
 
-def sentence(prompt: str, drift: Drift, difference: float | None, margin: float) -> str:
+def sentence(metric: str, kind: Kind, drift: Drift, difference: float | None, margin: float) -> str:
     """Say what creeps, by how much, and what settles it."""
-    kind, way = drift.kind, "rose" if drift.kind == "ratio" else "fell"
+    way = "rose" if kind == "ratio" else "fell"
     worse = -gained(kind, difference or 0.0)
     here = f" by {amount(kind, _shown(kind, worse))} here and" if worse > 0 else ""
-    whole = amount(kind, _shown(kind, drift.fall(difference)), unit=not here)
+    whole = amount(kind, _shown(kind, drift.fall(kind, difference)), unit=not here)
     return (
-        f"{drift.metric} {way}{here} by {whole} since v{drift.version}, more than the "
+        f"{metric} {way}{here} by {whole} since v{drift.version}, more than the "
         f"{amount(kind, margin, unit=False)} allowed; "
-        f"test against that: promptops test {prompt} --against v{drift.version}"
+        f"test against that: promptops test {drift.prompt} --against v{drift.version}"
     )
 
 
 def _shown(kind: Kind, fall: float) -> float:
     """A fall on the scale that people see: a ratio's relative rise."""
     return math.expm1(fall) if kind == "ratio" else fall
-
-
-def anchors(drifts: Sequence[Drift]) -> list[tuple[int, str]]:
-    """Return the versions and digests of what these metrics drifted from, each once."""
-    return sorted({(drift.version, drift.digest) for drift in drifts})
