@@ -183,6 +183,7 @@ def _alone(found: MetricVerdict, finding: Finding, policy: Policy, complete: boo
 
 
 def _verdict(policy: Policy, metrics: tuple[MetricVerdict, ...]) -> Verdict:
+    metrics = tuple(_marked(one) for one in metrics)
     guardrails = [one.guardrail for one in metrics if one.guardrail is not None] + _lone_statuses(metrics)
     targets = [one.target for one in metrics if one.target is not None]
     doubts = why.doubts(policy, metrics)
@@ -195,6 +196,13 @@ def _verdict(policy: Policy, metrics: tuple[MetricVerdict, ...]) -> Verdict:
         metrics=metrics,
         alpha=policy.alpha,
     )
+
+
+def _marked(one: MetricVerdict) -> MetricVerdict:
+    """Name creep as the reason of a metric that nothing else holds back."""
+    if one.result.reason or not why.creeps(one):
+        return one
+    return replace(one, result=replace(one.result, reason="creep"))
 
 
 def _lone_statuses(metrics: tuple[MetricVerdict, ...]) -> list[Status]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptops.creep import gained, sentence
 from promptops.stats import sentences as say
 from promptops.stats.results import Status
 
@@ -31,7 +32,24 @@ def doubts(policy: Policy, metrics: Metrics) -> list[str]:
     ]
     if not any(rule.says_what_is_right for rule in policy.rules):
         found.insert(0, NOTHING_SAYS_WHAT_IS_RIGHT)
-    return found
+    return found + [_creeping(one) for one in metrics if creeps(one)]
+
+
+def creeps(one: MetricVerdict) -> bool:
+    """Whether a guardrail fell too far since its anchor; one that is shown better now is an anchor itself."""
+    rule, result = one.rule, one.result
+    if rule.drift is None or rule.margin is None or one.guardrail is None:
+        return False
+    edge = result.upper if rule.kind == "ratio" else result.lower
+    better = edge is not None and gained(rule.kind, edge) > 0
+    return not better and rule.drift.is_too_far(rule.kind, result.difference, rule.margin)
+
+
+def _creeping(one: MetricVerdict) -> str:
+    rule = one.rule
+    assert rule.drift is not None
+    assert rule.margin is not None
+    return sentence(rule.name, rule.kind, rule.drift, one.result.difference, rule.margin)
 
 
 def regressions(metrics: Metrics) -> list[str]:

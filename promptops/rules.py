@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from promptops.creep import Drift
 from promptops.errors import ConfigError
 from promptops.stats.results import BadNumbers, Kind, Role
 
@@ -27,7 +28,8 @@ ANSWERED = "answered"  # whether an answer came; says nothing about whether it i
 class Rule:
     """What one metric must do, of all samples or of one `slice` (`language=de`).
 
-    `never` and `observe` replace the guardrail; `floor` comes on top of it.
+    `never` and `observe` replace the guardrail; `floor` comes on top of it. `drift` is how far the metric has moved
+    since its anchor.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class Rule:
     never: bool = False
     observe: bool = False
     slice: str | None = None
+    drift: Drift | None = None
 
     def __post_init__(self) -> None:
         if self.observe and (self.target or self.never or self.floor is not None):
@@ -77,7 +80,7 @@ class Rule:
             for one in fields(self)
             if getattr(self, one.name) != one.default
         }
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+        return {name: _plain(value) for name, value in found.items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -86,8 +89,18 @@ class Rule:
         Raises:
             TypeError: it is something else.
         """
-        scale = values.get("value_range")
-        return cls(**{**values, "value_range": None if scale is None else tuple(scale)})
+        scale, drift = values.get("value_range"), values.get("drift")
+        known = {
+            "value_range": None if scale is None else tuple(scale),
+            "drift": None if drift is None else Drift(**drift),
+        }
+        return cls(**{**values, **known})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Drift):
+        return asdict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,21 +140,23 @@ class Measured:
     slices: Mapping[str, Any] = field(default_factory=dict)
 
     def within(self, mask: Any) -> Measured:
-        """The same of some samples only."""
+        """The same of some samples only; `mask` has a true value for each that stays."""
         import numpy as np
 
-        def chosen(values: Any) -> Any:
-            return None if values is None else np.asarray(values, dtype=None)[..., mask]
+        kept = np.asarray(mask).astype(bool)
 
-        # An arm without values (a first release has no baseline) stays without.
-        old = np.asarray(self.baseline, dtype=np.float64)
+        def chosen(values: Any) -> Any:
+            # An arm without values (a first release has no baseline) stays without.
+            return values if values is None or not len(values) else np.asarray(values)[..., kept]
+
         return Measured(
-            baseline=old[..., mask] if old.size else old,
-            candidate=np.asarray(self.candidate, dtype=np.float64)[..., mask],
+            baseline=chosen(self.baseline),
+            candidate=chosen(self.candidate),
             worst=self.worst,
             best=self.best,
             clusters=chosen(self.clusters),
             weights=chosen(self.weights),
+            slices={name: chosen(one) for name, one in self.slices.items()},
         )
 
 
