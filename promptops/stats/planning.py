@@ -134,16 +134,16 @@ def pairs_to_pass(
     value_range: float | None,
     alpha: float,
     power: float = POWER,
-    design_effect: float = 1.0,
+    pairs_a_unit: float = 1.0,
 ) -> Need:
     """Pairs with which an equally good candidate passes with `power`, given what `n` of them showed.
 
-    `design_effect` also stretches the number without a single difference: clusters prove it, not samples.
-    Where `n` should have been enough, the truth is probably worse than equal: then it is planned for the
+    Of clusters or weighted pairs, `sd` is what one pair adds to the mean's error times the root of `n`, and
+    `pairs_a_unit` how many make one independent unit: units, not pairs, prove that nothing differs. Where `n` should have been enough, the truth is probably worse than equal: then it is planned for the
     difference that was seen, and not at all when that lies beyond the margin.
     """
     fewest = ENOUGH if value_range is None else minimum_n_zero_discordant(margin / value_range, alpha)
-    least = math.ceil(fewest * max(1.0, design_effect))
+    least = math.ceil(fewest * max(1.0, pairs_a_unit))
 
     def planned(difference: float) -> int | None:
         return sample_size(
@@ -152,7 +152,6 @@ def pairs_to_pass(
             true_difference=difference,
             alpha=alpha,
             power=power,
-            design_effect=design_effect,
         ).n
 
     equal = _at_least(planned(0.0), least)
@@ -163,13 +162,9 @@ def pairs_to_pass(
     return Need(n=_at_least(seen, n + 1), least=least, notes=(*notes, "planned_at_observed"))
 
 
-def pairs_to_improve(
-    n: int, *, mean: float, sd: float, targets: int, alpha: float, design_effect: float = 1.0
-) -> Need:
+def pairs_to_improve(n: int, *, mean: float, sd: float, targets: int, alpha: float) -> Need:
     """Pairs with which the improvement that was seen is shown with power 0.80; none if there was none."""
-    seen = superiority_sample_size(
-        sd_diff=sd, effect=mean, targets=targets, alpha=alpha, design_effect=design_effect
-    ).n
+    seen = superiority_sample_size(sd_diff=sd, effect=mean, targets=targets, alpha=alpha).n
     return Need(n=_at_least(seen, n + 1), notes=("planned_at_observed",))
 
 

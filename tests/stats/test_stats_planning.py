@@ -92,7 +92,7 @@ def test_several_guardrails_are_each_planned_so_that_all_pass_together() -> None
 
 
 def test_ties_within_clusters_prove_as_little_as_their_clusters() -> None:
-    found = pairs_to_pass(50, mean=0.0, sd=0.0, margin=0.05, value_range=1.0, alpha=0.05, design_effect=2.0)
+    found = pairs_to_pass(50, mean=0.0, sd=0.0, margin=0.05, value_range=1.0, alpha=0.05, pairs_a_unit=2.0)
     assert (found.n, found.least) == (118, 118)
 
 
