@@ -139,7 +139,8 @@ def pairs_to_pass(
     """Pairs with which an equally good candidate passes with `power`, given what `n` of them showed.
 
     Of clusters or weighted pairs, `sd` is what one pair adds to the mean's error times the root of `n`, and
-    `pairs_a_unit` how many make one independent unit: units, not pairs, prove that nothing differs. Where `n` should have been enough, the truth is probably worse than equal: then it is planned for the
+    `pairs_a_unit` how many make one independent unit: units, not pairs, prove that nothing differs.
+    Where `n` should have been enough, the truth is probably worse than equal: then it is planned for the
     difference that was seen, and not at all when that lies beyond the margin.
     """
     fewest = ENOUGH if value_range is None else minimum_n_zero_discordant(margin / value_range, alpha)
