@@ -25,6 +25,7 @@ from promptops.yamltext import write_yaml
 
 MAX_BYTES: Final = 8_000_000
 MAX_FALLBACKS: Final = 20
+ADDED: Final = frozenset({"basis"})
 _VERSION_NAME = re.compile(r"v[0-9]+")
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=200)]
@@ -123,7 +124,8 @@ class SampleSet(_Record):
 class Evidence(_Record):
     """What the gate saw (`evidence/<hex>.json`); `baseline` is None at a first release.
 
-    `metrics` are rows of numbers and names as the gate judged them, `run` the id of the run that asked.
+    `metrics` are rows of numbers and names as the gate judged them, `run` the id of the run that asked. `basis` is
+    everything that the verdict was reached from (`promptops.basis`), so that it can be reached again.
     """
 
     schema_: Literal["promptops.evidence/1"] = Field(default="promptops.evidence/1", alias="schema")
@@ -136,6 +138,7 @@ class Evidence(_Record):
     reasons: list[str] = []
     metrics: list[dict[str, Any]] = []
     alpha: Annotated[float, Field(gt=0, lt=1, strict=False)]
+    basis: dict[str, Any] | None = None
     tool_version: str
     model: str
     provider: str
@@ -154,7 +157,10 @@ def canonical(record: Version | Release | Evidence) -> bytes:
     """
     values = record.model_dump(mode="python", by_alias=True)
     if isinstance(record, Evidence):
-        return _json(values)
+        # What a later promptops added is not written where there is none: older files stay what they are.
+        return _json(
+            {name: value for name, value in values.items() if value is not None or name not in ADDED}
+        )
     if isinstance(record, Version):
         values["partials"] = dict(sorted(record.partials.items()))
     return write_yaml(values).encode()

@@ -45,6 +45,8 @@ class SampleSet(_Part):
     digest: str
     n: int
     clusters: int
+    unit_kinds: dict[str, int] = {}
+    weighted: bool = False
 
 
 class MetricLine(_Part):
@@ -73,6 +75,12 @@ class MetricLine(_Part):
     fixed: int | None = None
     broken: int | None = None
     n_required: int | None = None
+    n_clusters: int | None = None
+    repeats: int = 1
+    se: float | None = None
+    df: float | None = None
+    deff: float | None = None
+    icc: float | None = None
     reason: str = ""
     warnings: list[str] = []
     notes: list[str] = []
@@ -135,6 +143,7 @@ class Report(_Part):
     digests: dict[str, str] = {}
     models: dict[str, str] = {}
     alpha: float
+    basis: dict[str, Any] = {}
     inconclusive: Literal["review", "block", "allow"] = "review"
     warnings: list[str] = []
     run: str

@@ -17,6 +17,7 @@ from promptops.stats.results import BadNumbers, Kind, Role
 
 # numpy and what rests on it is imported where it is needed: `promptops status` knows policies, not columns.
 if TYPE_CHECKING:
+    from promptops.stats.bets import Bets
     from promptops.stats.facts import Facts
     from promptops.stats.floors import Lone
     from promptops.stats.question import Question
@@ -164,17 +165,21 @@ class Measured:
 class Finding:
     """What the columns say of one rule: both arms compared, and the candidate alone where a floor or never asks.
 
-    `problem` is a code where the values fit no ratio and the rule only shows them.
+    `bets` is what a sequential test claims instead of a test of fixed size. `problem` is a code where the values fit
+    no ratio and the rule only shows them.
     """
 
     compared: Facts
     lone: Lone | None = None
+    bets: Bets | None = None
     problem: str = ""
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"compared": self.compared.as_json()}
         if self.lone is not None:
             found["lone"] = self.lone.as_json()
+        if self.bets is not None:
+            found["bets"] = self.bets.as_json()
         return found | ({"problem": self.problem} if self.problem else {})
 
     @classmethod
@@ -184,13 +189,15 @@ class Finding:
         Raises:
             TypeError, KeyError: it is something else.
         """
+        from promptops.stats.bets import Bets
         from promptops.stats.facts import Facts
         from promptops.stats.floors import Lone
 
-        lone = values.get("lone")
+        lone, bets = values.get("lone"), values.get("bets")
         return cls(
             compared=Facts.from_json(values["compared"]),
             lone=None if lone is None else Lone.from_json(lone),
+            bets=None if bets is None else Bets.from_json(bets),
             problem=values.get("problem", ""),
         )
 

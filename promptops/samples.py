@@ -112,6 +112,13 @@ class Sample(BaseModel):
         """The cluster this sample belongs to: conversation, else trace, else the sample itself."""
         return self.cluster.conversation_id or self.source.trace_id or self.sample_id
 
+    @property
+    def unit_kind(self) -> Literal["conversation", "trace", "sample"]:
+        """What kind of cluster that is."""
+        if self.cluster.conversation_id:
+            return "conversation"
+        return "trace" if self.source.trace_id else "sample"
+
 
 _SAMPLE_KEYS = frozenset(field.alias or name for name, field in Sample.model_fields.items())
 

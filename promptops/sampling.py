@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,13 @@ class SampleSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSet:
-    """What one pass over a source found: how many, their digest, how many statistical units.
+    """What one pass over a source found: how many, their digest, their statistical units and their weights.
 
-    `repeats` numbers the samples that ask what an earlier one asks, from 1: each draws an answer of its own.
+    `units` counts the clusters (conversation, else trace, else the sample itself), `clusters` gives the number of
+    its cluster for each sample, None where every sample is one; `unit_kinds` says how many samples go by what.
+    `weights` is one over the chance with which a sample was drawn, None where nothing says so; `unweighted` counts
+    the samples that do not say it in a set where others do. `repeats` numbers the samples that ask what an earlier
+    one asks, from 1: each draws an answer of its own.
     """
 
     source: SampleSource
@@ -54,6 +59,10 @@ class SampleSet:
     units: int
     digest: str
     repeats: Mapping[str, int]
+    clusters: array[int] | None = None
+    unit_kinds: Mapping[str, int] = field(default_factory=dict)
+    weights: array[float] | None = None
+    unweighted: int = 0
 
 
 def source_of(
@@ -81,14 +90,16 @@ def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
         NothingToDo: the files hold no sample.
     """
     hashes: list[str] = []
-    units: set[str] = set()
+    units = _Units()
+    weights = array("d")
     refused: list[str] = []
     asked: Counter[int] = Counter()
     repeats: dict[str, int] = {}
     count_refused = 0
     for sample in source:
         hashes.append(content_hash(sample))
-        units.add(sample.unit)
+        units.add(sample)
+        weights.append(1 / sample.inclusion_prob if sample.inclusion_prob else 0.0)
         question = _question(sample)
         if asked[question]:
             repeats[sample.sample_id] = asked[question]
@@ -107,10 +118,30 @@ def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
     return SampleSet(
         source=source,
         n=len(hashes),
-        units=len(units),
+        units=len(units.known),
         digest=samples_digest(hashes),
         repeats=repeats,
+        clusters=units.codes if len(units.known) < len(hashes) else None,
+        unit_kinds=dict(sorted(units.kinds.items())),
+        # Who does not say how likely it was drawn was not left out of anything: drawn for certain.
+        weights=array("d", (weight or 1.0 for weight in weights)) if any(weights) else None,
+        unweighted=weights.count(0.0) if any(weights) else 0,
     )
+
+
+class _Units:
+    """Which cluster each sample belongs to, in 4 bytes a sample."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self.codes = array("i")
+        self.kinds: Counter[str] = Counter()
+
+    def add(self, sample: Sample) -> None:
+        # A conversation and a trace of one name are not the same thing.
+        name = f"{sample.unit_kind}:{sample.unit}"
+        self.codes.append(self.known.setdefault(name, len(self.known)))
+        self.kinds[sample.unit_kind] += 1
 
 
 def _question(sample: Sample) -> int:

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from promptops.messages import Answer, Completion, Failure
+from promptops.rules import Measured
 from promptops.samples import Score
+from promptops.sampling import SampleSet
 
 NAN = math.nan
 _LEFT_OUT, _IN = 0, 1
@@ -40,15 +42,16 @@ class Column:
         self.candidate[index] = NAN if candidate is None else candidate
         self.applies[index] = _IN
 
-    def pairs(self) -> tuple[array[float], array[float]]:
-        """Return the values of the pairs to which the metric applies."""
-        if all(self.applies):
-            return self.baseline, self.candidate
-        chosen = [index for index, applies in enumerate(self.applies) if applies]
-        return (
-            array("d", (self.baseline[index] for index in chosen)),
-            array("d", (self.candidate[index] for index in chosen)),
+    def measured(self, samples: SampleSet, *, worst: float | None) -> Measured:
+        """Return the values of the samples to which the metric applies, with their clusters and weights."""
+        whole = Measured(
+            baseline=self.baseline,
+            candidate=self.candidate,
+            worst=worst,
+            clusters=samples.clusters,
+            weights=samples.weights,
         )
+        return whole if all(self.applies) else whole.within([bool(one) for one in self.applies])
 
 
 @dataclass(slots=True)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from promptops.basis import Basis
 from promptops.errors import RunStopped
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.lines import metric_lines
 from promptops.evaluation.plan import Plan
-from promptops.gate import Measured, Verdict, decide, decide_first
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
 from promptops.report import PromptSides, Report, SampleSet, Spend, Unscored
 from promptops.reports.machine import report_json
+from promptops.rules import summarise
 from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
@@ -71,8 +72,8 @@ async def evaluate(plan: Plan, options: Options) -> Report:
                 on_progress=options.on_progress,
             )
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
-        verdict = _decide(plan, columns)
-        report = _report(plan, verdict, columns, progress, journal)
+        basis = basis_of(plan, columns)
+        report = _report(plan, basis, columns, progress, journal)
         (workspace.state / "runs" / plan.run / "report.json").write_text(
             report_json(report), encoding="utf-8"
         )
@@ -149,21 +150,21 @@ def score_answer(scorers: Mapping[str, Scorer], sample: Sample, answer: Answer) 
     return {name: scorer.score(sample, answer) for name, scorer in scorers.items()}
 
 
-def _decide(plan: Plan, columns: Columns) -> Verdict:
+def basis_of(plan: Plan, columns: Columns) -> Basis:
+    """Sum up the columns: from here on nothing needs a sample."""
+    policy, deadline = plan.policy, plan.workspace.config.limits.deadline
+    # What never came took at least the whole deadline; what it would have cost nobody can know.
+    measured = {
+        name: column.measured(plan.samples, worst=deadline if name in TIMES else None)
+        for name, column in columns.by_name.items()
+    }
     if plan.baseline is None:
-        candidates = {name: column.pairs()[1] for name, column in columns.by_name.items()}
-        return decide_first(plan.policy, candidates)
-    deadline = plan.workspace.config.limits.deadline
-    measured = {}
-    for name, column in columns.by_name.items():
-        baseline, candidate = column.pairs()
-        # What never came took at least the whole deadline; what it would have cost nobody can know.
-        worst = deadline if name in TIMES else None
-        measured[name] = Measured(baseline=baseline, candidate=candidate, worst=worst)
-    return decide(plan.policy, measured)
+        measured = {name: replace(one, baseline=()) for name, one in measured.items()}
+    return Basis(policy=policy, findings=summarise(policy, measured), first=plan.baseline is None)
 
 
-def _report(plan: Plan, verdict: Verdict, columns: Columns, progress: Progress, journal: Journal) -> Report:
+def _report(plan: Plan, basis: Basis, columns: Columns, progress: Progress, journal: Journal) -> Report:
+    verdict = basis.verdict()
     lines = metric_lines(verdict)
     return Report(
         verdict=verdict.outcome.value,
@@ -173,7 +174,7 @@ def _report(plan: Plan, verdict: Verdict, columns: Columns, progress: Progress, 
             baseline=plan.baseline.side if plan.baseline else None,
             candidate=plan.candidate.side,
         ),
-        samples=SampleSet(digest=plan.samples.digest, n=plan.samples.n, clusters=plan.samples.units),
+        samples=_sample_set(plan),
         metrics=lines,
         changes=changes_of(plan, columns, journal),
         unscored=_unscored(columns),
@@ -183,10 +184,22 @@ def _report(plan: Plan, verdict: Verdict, columns: Columns, progress: Progress, 
         digests=dict(plan.digests),
         models=_models(plan),
         alpha=verdict.alpha,
+        basis=basis.as_json(),
         inconclusive=plan.policy.inconclusive,
         warnings=[*plan.warnings, *_about_models(plan, columns)],
         run=plan.run,
         tool_version=tool_version(),
+    )
+
+
+def _sample_set(plan: Plan) -> SampleSet:
+    samples = plan.samples
+    return SampleSet(
+        digest=samples.digest,
+        n=samples.n,
+        clusters=samples.units,
+        unit_kinds=dict(samples.unit_kinds),
+        weighted=samples.weights is not None,
     )
 
 

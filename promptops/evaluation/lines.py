@@ -54,6 +54,12 @@ def _line(one: MetricVerdict, alpha: float) -> MetricLine:
         fixed=result.fixed if rule.kind == "binary" else result.wins if rule.kind == "bounded" else None,
         broken=result.broken if rule.kind == "binary" else result.losses if rule.kind == "bounded" else None,
         n_required=result.n_required,
+        n_clusters=result.n_clusters,
+        repeats=result.repeats,
+        se=result.se,
+        df=result.df,
+        deff=result.deff,
+        icc=result.icc,
         reason=result.reason,
         warnings=_warnings(one, alpha),
         notes=[_NOTES[note] for note in result.notes if note in _NOTES],
@@ -91,6 +97,8 @@ def _warning(code: str, result: MetricResult) -> str:
     match code:
         case "missing_rate":
             return f"{missing} of {result.n} pairs lack an answer; each counts against the candidate"
+        case "low_df":
+            return f"{result.n_clusters} clusters of very unequal size say little more than {result.df:.1f} equal ones"
         case "all_pass_both":
             return "both versions are right on every sample: these samples cannot tell them apart"
         case "all_fail_both":

@@ -78,7 +78,7 @@ def make_plan(
     said = [
         chosen,
         _about_policy(baseline, prompt),
-        _about_clusters(samples),
+        _about_weights(samples),
         _about_slices(prompt.spec.gate),
     ]
     said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
@@ -170,12 +170,12 @@ def _about_policy(baseline: Contender | None, prompt: Prompt) -> str:
     return f"this change brings its own scorers, limits or gate along: promptops diff {prompt.id} shows them"
 
 
-def _about_clusters(samples: SampleSet) -> str:
-    if samples.units == samples.n:
+def _about_weights(samples: SampleSet) -> str:
+    if not samples.unweighted:
         return ""
     return (
-        f"the {samples.n} samples come from {samples.units} conversations or traces and are treated as independent; "
-        "the interval is too narrow if answers within one resemble each other"
+        f"{samples.unweighted} of {samples.n} samples do not say how likely they were drawn (inclusion_prob) and count "
+        "as drawn for certain"
     )
 
 

@@ -92,7 +92,17 @@ def _facts(report: Report) -> tuple[str, ...]:
     spend = report.cost
     money = f"${spend.usd:.2f}" if spend.usd is not None else "cost unknown" if spend.calls else "no calls"
     asked = f"{spend.calls} calls" + (f", {spend.cached} from cache" if spend.cached else "")
-    return (f"{report.samples.n} samples", asked, money)
+    return (_samples(report), asked, money)
+
+
+def _samples(report: Report) -> str:
+    """How many samples there are, and of how many clusters: that is what the statistics count."""
+    found = report.samples
+    text = f"{found.n} samples" + (", weighted" if found.weighted else "")
+    if found.clusters == found.n:
+        return text
+    kinds = [f"{kind}s" for kind in ("conversation", "trace") if kind in found.unit_kinds]
+    return f"{text} in {found.clusters} {' or '.join(kinds) or 'clusters'}"
 
 
 def _level(report: Report) -> str:

@@ -293,13 +293,19 @@ def test_a_limit_of_latency_gates_on_fresh_answers_only(project: Project) -> Non
     assert recorded.code == 4, "recorded answers cannot say how fast anything is"
 
 
-def test_conversations_are_said_to_be_treated_as_independent(project: Project) -> None:
+def test_conversations_count_as_one_each_and_are_shown(project: Project) -> None:
     rows = [sample(number) | {"cluster": {"conversation_id": f"c{number // 4}"}} for number in range(N)]
     project.write(SAMPLES, "".join(json.dumps(row) + "\n" for row in rows))
     project.reword("thorough")
     said = project.run("test")
-    assert said.code == 0
-    assert "the 120 samples come from 30 conversations or traces and are treated as independent" in said.out
+    assert "120 samples in 30 conversations" in said.out
+    assert said.code == 4, "30 conversations without a difference do not prove a margin of 5 points"
+    answered = next(
+        line
+        for line in project.run("test", "--json").json["reports"][0]["metrics"]
+        if line["name"] == "answered"
+    )
+    assert (answered["n_clusters"], answered["method"]) == (30, "bounded-score")
 
 
 def test_answers_can_be_taken_along_and_tested_without_any_provider(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from array import array
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from promptops.messages import Completion, Failure, ToolCall, Usage
 from promptops.ports import Scorer
 from promptops.prompts.model import GateSpec, GateWords, MessageSpec, PromptSpec, ScorerSpec
 from promptops.samples import Sample, Score
+from promptops.sampling import SampleSet, SampleSource
 
 FAILED = Failure(kind="timeout", message="too late", attempts=4)
 
@@ -99,13 +102,19 @@ def test_a_failed_answer_is_missing_everywhere_and_counted_by_kind() -> None:
     assert not columns.unscored["baseline"]
 
 
+SAMPLES = SampleSet(
+    source=SampleSource(root=Path()), n=3, units=2, digest="", repeats={}, clusters=array("i", [0, 0, 1])
+)
+
+
 def test_what_was_not_measured_is_left_out_and_not_missing() -> None:
     columns = Columns(3)
     columns.put_answers(0, completion(seconds=1.0, cached=True), completion(seconds=2.0))
     columns.put_answers(1, completion(seconds=1.0), completion(seconds=2.0, cost=0.1))
     columns.put_answers(2, completion(seconds=3.0), completion(seconds=4.0))
-    baseline, candidate = columns.by_name["latency"].pairs()
-    assert (list(baseline), list(candidate)) == ([1.0, 3.0], [2.0, 4.0])
+    found = columns.by_name["latency"].measured(SAMPLES, worst=60.0)
+    assert (list(found.baseline), list(found.candidate), found.worst) == ([1.0, 3.0], [2.0, 4.0], 60.0)
+    assert list(found.clusters) == [0, 1], "what is left out leaves its cluster, too"
     assert "cost" not in columns.by_name, "a price that only one side has compares nothing"
 
 
@@ -113,8 +122,8 @@ def test_a_first_release_has_only_one_side() -> None:
     columns = Columns(1)
     columns.put_answers(0, None, completion(seconds=1.0))
     columns.put_scores(0, None, {"right": Score(value=1.0)})
-    assert list(columns.by_name["right"].pairs()[1]) == [1.0]
-    assert list(columns.by_name["latency"].pairs()[1]) == [1.0]
+    assert list(columns.by_name["right"].candidate) == [1.0]
+    assert list(columns.by_name["latency"].candidate) == [1.0]
 
 
 def test_the_order_of_finishing_leaves_no_trace() -> None:
@@ -122,7 +131,7 @@ def test_the_order_of_finishing_leaves_no_trace() -> None:
     for columns, order in ((one, (0, 1)), (two, (1, 0))):
         for index in order:
             columns.put("right", index, float(index), 1.0)
-    assert one.by_name["right"].pairs() == two.by_name["right"].pairs()
+    assert one.by_name["right"] == two.by_name["right"]
 
 
 CONFIG = """\

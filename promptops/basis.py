@@ -1,0 +1,60 @@
+"""All that a verdict was reached from: the rules, the level, and what was found of every rule.
+
+The same basis gives the same verdict, on any machine and at any time. It is what evidence carries and what
+`--explain` prints; no text of any sample or answer is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from promptops.errors import InvalidInput
+from promptops.gate import Verdict, judge, judge_first
+from promptops.rules import Finding, Findings, Policy, Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """A policy at its level and the findings; `first` where there was nothing to compare with."""
+
+    policy: Policy
+    findings: Findings
+    first: bool = False
+    complete: bool = True
+
+    def verdict(self) -> Verdict:
+        """Reach the verdict, for the first time or again."""
+        reach = judge_first if self.first else judge
+        return reach(self.policy, self.findings, complete=self.complete)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values from which the basis can be read back exactly."""
+        return {
+            "alpha": self.policy.alpha,
+            "targets": self.policy.targets,
+            "first": self.first,
+            "complete": self.complete,
+            "rules": [rule.as_json() for rule in self.policy.rules],
+            "findings": {name: finding.as_json() for name, finding in self.findings.items()},
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read back what `as_json` wrote.
+
+        Raises:
+            InvalidInput: it is something else.
+        """
+        try:
+            rules = tuple(Rule.from_json(one) for one in values["rules"])
+            policy = Policy(rules=rules, alpha=values["alpha"], targets=values["targets"])
+            findings = {name: Finding.from_json(one) for name, one in values["findings"].items()}
+            if missing := {rule.name for rule in rules} - set(findings):
+                raise InvalidInput(
+                    f"the basis of a verdict lacks what was found of {', '.join(sorted(missing))}"
+                )
+            return cls(policy=policy, findings=findings, first=values["first"], complete=values["complete"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput(f"this is not the basis of a verdict: {error!r}") from error
