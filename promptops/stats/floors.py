@@ -14,7 +14,7 @@ import numpy as np
 
 from promptops.stats.binary import clopper_pearson_upper
 from promptops.stats.columns import Floats, check_values, column, scale_of
-from promptops.stats.paired import cautious_side, clustered_side
+from promptops.stats.paired import cautious_side
 from promptops.stats.repeats import averaged
 from promptops.stats.results import BadNumbers, FloorResult, Kind, NeverResult, Status, check_alpha
 from promptops.stats.summary import ENOUGH, TINY, Summary, as_numbers, summarise
@@ -125,8 +125,8 @@ def floor_result(
 
     Binary: Clopper & Pearson's one-sided limits. Bounded: the more cautious of Hall and t; where fewer than 5
     values lie on the far side of the floor, Clopper & Pearson on the fractional mass of successes, which is
-    conservative because a bounded value varies less than a pass/fail one with its mean. Clusters: CR2, or Clopper &
-    Pearson on as many values as the clusters are worth.
+    conservative because a bounded value varies less than a pass/fail one with its mean. Clusters: the same two with
+    CR2, or Clopper & Pearson on as many values as the clusters are worth.
 
     Raises:
         BadNumbers: as `lone_of`.
@@ -184,10 +184,7 @@ def _room(kind: Kind, found: Summary, lone: Lone, alpha: float) -> tuple[float, 
     if counted or found.informative < ENOUGH or found.spread < TINY * size:
         mass, n = (found.gain, float(found.n)) if units is None else (units.gain, units.effective)
         return size * clopper_pearson_upper(mass / size, n, alpha), "clopper-pearson"
-    if opposite.grouped is not None:
-        side = clustered_side(opposite.grouped, margin=size, alpha=alpha, value_range=size)
-    else:
-        side = cautious_side(opposite, margin=size, alpha=alpha, value_range=size)
+    side = cautious_side(opposite.grouped or opposite, margin=size, alpha=alpha, value_range=size)
     return min(size, -side.limit), side.method
 
 

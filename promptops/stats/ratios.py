@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from promptops.stats.distributions import t_quantile, t_tail
-from promptops.stats.paired import Side, bounded_score_side, clustered_side, paired_mean_ci
+from promptops.stats.paired import Side, bounded_score_side, cautious_side, paired_mean_ci
 from promptops.stats.results import BadNumbers, Interval
 from promptops.stats.summary import ENOUGH, TINY, Summary
 
@@ -40,14 +40,15 @@ def geometric_mean_ratio(baseline: ArrayLike, candidate: ArrayLike, *, confidenc
 def ratio_side(found: Summary, *, margin: float, alpha: float) -> Side:
     """The lower side of mean oriented log ratios (-log(c/b), positive is better); `margin` is a log too.
 
-    The ordinary t, or CR2 for clusters, except where it would claim too much from too little: fewer than 5 pairs,
-    fewer than 5 that differ, or no variance. Then the bounded-score argument on the range log 4 (or the largest seen).
+    The ordinary t, or the more cautious of Hall and t with CR2 for clusters, except where it would claim too much from
+    too little: fewer than 5 pairs, fewer than 5 that differ, or no variance. Then the bounded-score argument on the
+    range log 4 (or the largest seen).
     """
     value_range = max(CLIP, 2 * margin, found.largest)
     if found.units < ENOUGH or found.moved < ENOUGH or found.spread < TINY * value_range:
         return bounded_score_side(found, margin=margin, alpha=alpha, value_range=value_range)
     if found.grouped is not None:
-        return clustered_side(found.grouped, margin=margin, alpha=alpha, value_range=math.inf)
+        return cautious_side(found.grouped, margin=margin, alpha=alpha, value_range=math.inf)
     return Side(
         limit=found.mean - found.se * t_quantile(1 - alpha, found.n - 1),
         p_margin=t_tail((found.mean + margin) / found.se, found.n - 1),

@@ -65,8 +65,8 @@ class Summary(Moments):
 
     @property
     def informative(self) -> int:
-        """How many of these units hold a difference that reaches the margin."""
-        return self.telling if self.grouped is None else self.grouped.telling
+        """How many of these units hold a difference that reaches the margin, and do not cancel it inside."""
+        return self.telling if self.grouped is None else min(self.grouped.telling, self.grouped.moved)
 
     @property
     def spread(self) -> float:

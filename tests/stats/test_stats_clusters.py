@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from promptops.stats.clusters import cluster_robust_mean, grouped
+from promptops.stats.paired import cautious_side
 from promptops.stats.results import BadNumbers
 from promptops.stats.sandwich import codes_of
+from promptops.stats.summary import moments
 
 EDGE = 1e-9
 VALUES = np.array([0.1, -0.3, 0.2, 0.0, 0.5, -0.4, 0.25, 0.05, -0.15, 0.3, 0.12, -0.07])
@@ -258,3 +260,34 @@ def test_numbers_that_no_test_can_use_are_refused(
     with pytest.raises(BadNumbers) as caught:
         cluster_robust_mean(diffs, clusters, **options)
     assert caught.value.code == code
+
+
+@given(
+    st.lists(st.integers(-20, 20).map(lambda x: x / 20), min_size=6, max_size=40).filter(
+        lambda v: len(set(v)) > 1
+    )
+)
+def test_clusters_of_one_are_judged_as_samples_are(values: list[float]) -> None:
+    read = np.array(values)
+    options = {"margin": 0.05, "alpha": 0.05, "value_range": 2.0}
+    alone = cautious_side(moments(read), **options)
+    units = cautious_side(grouped(read, edge=EDGE), **options)
+    assert (units.limit, units.p_margin, units.p_zero) == pytest.approx(
+        (alone.limit, alone.p_margin, alone.p_zero), abs=1e-8
+    )
+
+
+@given(samples())
+def test_the_side_of_clusters_never_claims_more_than_cr2(
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    values, codes, weights = data
+    found = grouped(values, clusters=codes, weights=weights, edge=EDGE)
+    if found.se < 1e-6 or found.df < 1:
+        return
+    side = cautious_side(found, margin=0.05, alpha=0.05, value_range=9.0)
+    interval = cluster_robust_mean(values, codes, weights=weights, confidence=0.9)
+    assert side.limit <= interval.lower + 1e-9
+    assert side.p_margin >= stats.t.sf((found.mean + 0.05) / found.se, found.df) - 1e-9
+    assert (side.limit > -0.05) == (side.p_margin < 0.05) or abs(side.p_margin - 0.05) < 1e-9
+    assert side.method == "hajek-hall-t"
