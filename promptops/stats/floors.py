@@ -140,9 +140,9 @@ def judge_floor(kind: Kind, lone: Lone, *, floor: float, alpha: float) -> FloorR
     check_alpha(alpha)
     if lone.short is None or lone.over is None:
         return _nothing_scored(floor, lone.n)
-    room, method = _room(kind, lone.short.mirrored(), lone, alpha)
-    rise, _ = _room(kind, lone.over, lone, alpha)
-    lower, upper = lone.high - room, lone.low + rise
+    fall, method = room(kind, lone.short.mirrored(), lone, alpha)
+    rise, _ = room(kind, lone.over, lone, alpha)
+    lower, upper = lone.high - fall, lone.low + rise
     too_many = lone.unscored * 5 > lone.n
     few = lone.over.grouped is not None and lone.over.grouped.clusters < ENOUGH
     status = Status.INCONCLUSIVE if few else _floor_status(lower, upper, floor, too_many)
@@ -174,7 +174,7 @@ def _nothing_scored(floor: float, n: int) -> FloorResult:
     )
 
 
-def _room(kind: Kind, found: Summary, lone: Lone, alpha: float) -> tuple[float, str]:
+def room(kind: Kind, found: Summary, lone: Lone, alpha: float) -> tuple[float, str]:
     """The one-sided upper limit of the mean of values between 0 and the size of the scale, and its method.
 
     The shortfall below the best value gives the lower limit of the mean, what lies above the worst the upper one.
@@ -204,17 +204,22 @@ def judge_never(lone: Lone, *, alpha: float) -> NeverResult:
     check_alpha(alpha)
     unknown = lone.n == 0 or lone.unscored > 0
     status = Status.INCONCLUSIVE if unknown else Status.PASS
-    units = lone.over.grouped if lone.over is not None else None
-    worth = 1.0 if units is None else min(1.0, units.effective / lone.n)
+    share = worth(lone)
     return NeverResult(
         status=Status.REGRESSION if lone.violations else status,
         violations=lone.violations,
         n=lone.n,
         unscored=lone.unscored,
-        rate_upper=clopper_pearson_upper((lone.violations + lone.unscored) * worth, lone.n * worth, alpha),
+        rate_upper=clopper_pearson_upper((lone.violations + lone.unscored) * share, lone.n * share, alpha),
         confidence=1 - alpha,
         reason=("missing" if lone.unscored else "not_measured") if unknown and not lone.violations else "",
     )
+
+
+def worth(lone: Lone) -> float:
+    """What one answer counts for beside an independent one: less than 1 where answers come in clusters."""
+    units = lone.over.grouped if lone.over is not None else None
+    return 1.0 if units is None else min(1.0, units.effective / lone.n)
 
 
 def _floor_status(lower: float, upper: float, floor: float, too_many: bool) -> Status:
