@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from promptops.stats.distributions import normal_quantile, t_quantile
 from promptops.stats.results import BadNumbers, Interval, check_confidence
-from promptops.stats.sandwich import Shares, Spread, cr1, cr2, shares_of
+from promptops.stats.sandwich import Shares, Spread, cr1, cr2, product, shares_of
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ def grouped(
     shares = shares_of(values.size, clusters, weights)
     spread = cr2(values, shares)
     means = shares.totals(shares.per_sample * values) / shares.share
-    effective = 1.0 / float(np.dot(shares.share, shares.share))
+    effective = 1.0 / product(shares.share, shares.share)
     same = spread.variance * effective <= edge * edge
     return Grouped(
         clusters=shares.share.size,
@@ -146,8 +146,8 @@ def grouped(
         df=spread.df,
         skew=0.0 if same else spread.skew,
         effective=effective,
-        gain=effective * float(np.dot(shares.share, np.maximum(means, 0.0))),
-        loss=effective * float(np.dot(shares.share, np.maximum(-means, 0.0))),
+        gain=effective * product(shares.share, np.maximum(means, 0.0)),
+        loss=effective * product(shares.share, np.maximum(-means, 0.0)),
         ups=int(np.count_nonzero(means > edge)),
         downs=int(np.count_nonzero(means < -edge)),
         telling=_telling(values, shares, max(edge, margin * (1 - 1e-9))),
@@ -181,7 +181,7 @@ def _deff(values: Floats, shares: Shares, spread: Spread, edge: float) -> float 
     n = values.size
     if shares.share.size < 2:
         return None
-    squares = float(np.dot(shares.per_sample, (values - spread.mean) ** 2))
+    squares = product(shares.per_sample, (values - spread.mean) ** 2)
     single = squares / (n - 1)  # s^2 / n with s^2 = squares * n / (n - 1)
     return spread.variance / single if squares > edge * edge else None
 
@@ -193,9 +193,9 @@ def _icc(values: Floats, shares: Shares, edge: float) -> float | None:
         return None
     centred = values - values.mean()
     means = shares.totals(centred) / shares.size
-    between = float(np.dot(shares.size, means * means)) / (count - 1)
+    between = product(shares.size, means * means) / (count - 1)
     within = float(np.sum((centred - means[shares.codes]) ** 2)) / (n - count)
-    usual = (n - float(np.dot(shares.size, shares.size)) / n) / (count - 1)
+    usual = (n - product(shares.size, shares.size) / n) / (count - 1)
     spread = between + (usual - 1) * within
     return max(0.0, (between - within) / spread) if spread > edge * edge else None
 

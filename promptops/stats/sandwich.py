@@ -77,6 +77,16 @@ def shares_of(n: int, clusters: ArrayLike | None, weights: ArrayLike | None) -> 
     )
 
 
+def product(one: Floats, other: Floats) -> float:
+    """The sum of products, the same on every machine: a BLAS would sum in an order that its threads decide."""
+    return float((one * other).sum())
+
+
+def all_alone(labels: ArrayLike) -> bool:
+    """Whether no two samples share a cluster."""
+    return bool((np.bincount(codes_of(labels)) <= 1).all())
+
+
 def _sums(codes: Codes, values: Floats, count: int) -> Floats:
     return np.asarray(np.bincount(codes, weights=values, minlength=count), dtype=np.float64)
 
@@ -102,35 +112,35 @@ def cr2(values: Floats, shares: Shares) -> Spread:
     its square estimates Q_g without bias. Equal weights give a_g = 1 / sqrt(1 - n_g / n). A cluster of nearly all the
     weight has no variance left to scale; then there are no degrees of freedom either.
     """
-    mean = float(np.dot(shares.per_sample, values))
+    mean = product(shares.per_sample, values)
     if shares.share.size < 2:
         return Spread(mean=mean, variance=0.0, df=0.0, skew=0.0)
     p, q = shares.share, shares.square
     model = (1 - p) ** 2 * q + p * p * np.maximum(q.sum() - q, 0.0)
     inflate = np.divide(q, model, out=np.zeros_like(q), where=model > 0)
     sums = shares.totals(shares.per_sample * (values - mean))
-    variance = float(np.dot(inflate, sums * sums))
+    variance = product(inflate, sums * sums)
     return Spread(
         mean=mean,
         variance=variance,
         df=_satterthwaite(inflate, model, p, q),
-        skew=float(np.dot(sums, sums * sums)) / variance**1.5 if variance > 0 else 0.0,
+        skew=product(sums, sums * sums) / variance**1.5 if variance > 0 else 0.0,
     )
 
 
 def _satterthwaite(inflate: Floats, model: Floats, p: Floats, q: Floats) -> float:
     """tr(B)^2 / sum(B * B) for B_gh = a_g a_h Cov(S_g, S_h), never built: Cov = diag(q) + p u' + u p'."""
     u = float(q.sum()) * p / 2 - q
-    on_diagonal = float(np.dot(inflate**2, q * (q + 4 * p * u)))
-    pp, uu, pu = (float(np.dot(inflate, x)) for x in (p * p, u * u, p * u))
+    on_diagonal = product(inflate**2, q * (q + 4 * p * u))
+    pp, uu, pu = (product(inflate, x) for x in (p * p, u * u, p * u))
     squares = on_diagonal + 2 * (pp * uu + pu * pu)
-    return float(np.dot(inflate, model)) ** 2 / squares if squares > 0 else 0.0
+    return product(inflate, model) ** 2 / squares if squares > 0 else 0.0
 
 
 def cr1(values: Floats, shares: Shares) -> Spread:
     """CR1: the sum of squared cluster totals times G / (G - 1), to be used with the normal distribution."""
-    mean = float(np.dot(shares.per_sample, values))
+    mean = product(shares.per_sample, values)
     count = shares.share.size
     sums = shares.totals(shares.per_sample * (values - mean))
-    variance = float(np.dot(sums, sums)) * count / (count - 1) if count > 1 else 0.0
+    variance = product(sums, sums) * count / (count - 1) if count > 1 else 0.0
     return Spread(mean=mean, variance=variance, df=math.inf, skew=0.0)

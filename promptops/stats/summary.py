@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptops.stats.clusters import Grouped, grouped
+from promptops.stats.sandwich import all_alone
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +111,8 @@ class Summary(Moments):
 def moments(values: Floats) -> Moments:
     n, mean = values.size, float(values.mean())
     sd = float(values.std(ddof=1)) if n > 1 else 0.0
-    skew = float(np.mean(((values - mean) / sd) ** 3)) if sd > 0 else 0.0
+    scaled = (values - mean) / sd if sd > 0 else np.zeros(1)
+    skew = float(np.mean(scaled * scaled * scaled))  # a power of 3 takes five times as long
     return Moments(n=n, mean=mean, sd=sd, skew=skew)
 
 
@@ -144,7 +146,7 @@ def summarise(
 
 def _grouped(values: Floats, clusters: Any, weights: Any, edge: float, margin: float) -> Grouped | None:
     """Only where there is something to group: clusters of one with equal weights are independent pairs."""
-    if clusters is not None and np.unique(clusters).size == values.size:
+    if clusters is not None and all_alone(clusters):
         clusters = None
     if weights is not None and np.ptp(weights) <= TINY * np.max(weights):
         weights = None
