@@ -13,6 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from promptops import reasons as why
+from promptops.exploring import SliceVerdict, blocking, explore, settle_slices
+from promptops.exploring import doubts as slice_doubts
+from promptops.exploring import regressions as slice_regressions
 from promptops.rules import ANSWERED, Finding, Findings, Measured, Policy, Rule, question_of, summarise
 from promptops.stats.families import adjust_pvalues
 from promptops.stats.results import FloorResult, MetricResult, NeverResult, Status
@@ -60,12 +63,13 @@ class MetricVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome, why (the most important first), and every metric in the policy's order."""
+    """The outcome, why (the most important first), every metric and every explored slice in the policy's order."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
     metrics: tuple[MetricVerdict, ...]
     alpha: float
+    slices: tuple[SliceVerdict, ...] = ()
 
 
 def decide(policy: Policy, measured: Mapping[str, Measured], *, complete: bool = True) -> Verdict:
@@ -93,13 +97,21 @@ def judge(policy: Policy, findings: Findings, *, complete: bool = True) -> Verdi
     `complete` is False when not every sample was answered: then no `never` is kept.
     """
     results = [_measure(rule, findings[rule.name], policy) for rule in policy.rules]
-    harm = _adjusted([result.p_harm for result in results], [rule.role != "observe" for rule in policy.rules])
+    explored = explore(policy, findings)
+    others = blocking(policy, explored)
+    harm = _adjusted(
+        [*(result.p_harm for result in results), *others],
+        [*(rule.role != "observe" for rule in policy.rules), *[True] * len(others)],
+    )
     better = _adjusted([result.p_superior for result in results], [rule.target for rule in policy.rules])
     metrics = tuple(
         _alone(_compared(rule, result, p_harm, p_superior, policy), findings[rule.name], policy, complete)
-        for rule, result, p_harm, p_superior in zip(policy.rules, results, harm, better, strict=True)
+        for rule, result, p_harm, p_superior in zip(
+            policy.rules, results, harm[: len(results)], better, strict=True
+        )
     )
-    return _verdict(policy, metrics)
+    slices = settle_slices(policy, explored, findings, p_harm=harm[len(results) :])
+    return _verdict(policy, metrics, slices)
 
 
 def judge_first(policy: Policy, findings: Findings, *, complete: bool = True) -> Verdict:
@@ -182,19 +194,21 @@ def _alone(found: MetricVerdict, finding: Finding, policy: Policy, complete: boo
     return replace(found, floor=floor, never=never, status=status)
 
 
-def _verdict(policy: Policy, metrics: tuple[MetricVerdict, ...]) -> Verdict:
+def _verdict(policy: Policy, metrics: tuple[MetricVerdict, ...], slices: tuple[SliceVerdict, ...]) -> Verdict:
     metrics = tuple(_marked(one) for one in metrics)
     guardrails = [one.guardrail for one in metrics if one.guardrail is not None] + _lone_statuses(metrics)
     targets = [one.target for one in metrics if one.target is not None]
-    doubts = why.doubts(policy, metrics)
-    guardrails += [Status.INCONCLUSIVE] * len(doubts)
+    doubts = why.doubts(policy, metrics) + slice_doubts(policy, slices)
+    fallen = slice_regressions(slices)
+    guardrails += [Status.INCONCLUSIVE] * len(doubts) + [Status.REGRESSION] * len(fallen)
     outcome = Outcome(decide_statuses(guardrails, targets, target_policy=policy.targets).lower())
-    reasons = why.regressions(metrics) + doubts + why.open_questions(metrics, policy)
+    reasons = why.regressions(metrics) + fallen + doubts + why.open_questions(metrics, policy)
     return Verdict(
         outcome=outcome,
         reasons=tuple(reasons or why.what_holds(metrics)),
         metrics=metrics,
         alpha=policy.alpha,
+        slices=slices,
     )
 
 

@@ -6,9 +6,10 @@ has them, today or from committed evidence.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from promptops.creep import Drift
@@ -108,17 +109,20 @@ def _plain(value: Any) -> Any:
 class Policy:
     """What was declared before the run; `alpha` is the level at which this look is tested.
 
-    `inconclusive` is for the caller: it changes no outcome here.
+    `explored` are the rules of slices that are only looked at; `slices_block` lets those that look worse keep the
+    verdict open. `inconclusive` is for the caller: it changes no outcome here.
     """
 
     rules: tuple[Rule, ...]
     alpha: float = 0.05
     targets: Literal["any", "all"] = "any"
     inconclusive: Literal["review", "block", "allow"] = "review"
+    explored: tuple[Rule, ...] = ()
+    slices_block: bool = False
 
     def __post_init__(self) -> None:
-        names = [rule.name for rule in self.rules]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = [rule.name for rule in (*self.rules, *self.explored)]
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             raise ConfigError(f"more than one rule for {', '.join(twice)}")
 
@@ -235,7 +239,8 @@ def summarise(policy: Policy, measured: Mapping[str, Measured]) -> dict[str, Fin
     undeclared = sorted(set(measured) - {rule.metric for rule in policy.rules})
     if undeclared:
         raise BadNumbers("undeclared_metric", f"values without a rule: {', '.join(undeclared)}")
-    return {rule.name: finding_of(rule, policy, measured.get(rule.metric)) for rule in policy.rules}
+    rules = (*policy.rules, *policy.explored)
+    return {rule.name: finding_of(rule, policy, measured.get(rule.metric)) for rule in rules}
 
 
 def finding_of(rule: Rule, policy: Policy, columns: Measured | None) -> Finding:
@@ -249,7 +254,7 @@ def finding_of(rule: Rule, policy: Policy, columns: Measured | None) -> Finding:
 
     if columns is not None and rule.slice is not None:
         mask = columns.slices.get(rule.slice)
-        columns = columns.within(mask) if mask is not None else None
+        columns = replace(columns, slices={}).within(mask) if mask is not None else None
     needs_lone = rule.floor is not None or rule.never
     values = () if columns is None else columns.candidate
     with named(rule):
