@@ -2,22 +2,204 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from promptops.evaluation.arms import MILLION, provider_spec
+from promptops.evaluation.earlier import (
+    Past,
+    earlier_tests,
+    level,
+    spread,
+    tokens_a_call,
+    usd_a_call,
+)
 from promptops.evaluation.plan import Plan
-from promptops.stats.planning import minimum_n_zero_discordant
-from promptops.stats.power import chance_of_passing
+from promptops.evaluation.prospects import (
+    FloorProspect,
+    Frame,
+    NeverProspect,
+    Prospect,
+    floor_prospect,
+    guardrail_prospect,
+    never_prospect,
+    target_prospect,
+)
+from promptops.prompts.render import split_model
+from promptops.rules import ANSWERED, Policy, Rule
+from promptops.samples import Sample
+from promptops.sampling import SampleSet
+from promptops.stats.looks import alpha_at
 
 
-def outlook(plan: Plan) -> list[str]:
-    """Return the lines to say about one plan."""
-    n = plan.samples.n
-    lines = [f"{plan.id}: {n} samples, up to {plan.calls} calls; what is in the cache is not asked again"]
-    for rule in plan.policy.rules:
-        if not rule.guardrail or rule.kind != "binary" or rule.margin is None or rule.metric == "answered":
-            continue
-        chance = chance_of_passing(n, margin=rule.margin, alpha=plan.policy.alpha)
-        least = minimum_n_zero_discordant(rule.margin, plan.policy.alpha)
-        lines.append(
-            f"  {rule.metric}: an unchanged prompt passes the allowance of {rule.margin * 100:.3g} points about "
-            f"{chance:.0%} of the time; without a single difference {least} samples are needed"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """About what a call costs, and how that is known; `usd` is None where nobody knows."""
+
+    usd: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """One plan foreseen.
+
+    `effective` is how many independent samples say as much, with the `icc` of earlier tests (the largest), None where
+    the usual one is assumed. `together` is the chance that an equally good candidate passes everything.
+    """
+
+    prompt: str
+    run: str
+    samples: int
+    clusters: int
+    icc: float | None
+    weighted: bool
+    effective: float
+    calls: int
+    price: Money
+    budget: float | None
+    alpha: float
+    look: int
+    prospects: tuple[Prospect, ...]
+    floors: tuple[FloorProspect, ...]
+    nevers: tuple[NeverProspect, ...]
+    together: float | None
+
+    @property
+    def usd(self) -> float | None:
+        return None if self.price.usd is None else self.price.usd * self.calls
+
+    @property
+    def calls_a_sample(self) -> int:
+        return self.calls // self.samples
+
+    @property
+    def needed(self) -> int | None:
+        """How many samples would do for every question that is planned for."""
+        found = [one.needed or 0 for one in self.prospects]
+        found += [max(one.needed or 0, one.least) for one in self.floors]
+        return max(found, default=0) or None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"usd": self.usd, "needed": self.needed}
+
+
+def outlook(plan: Plan) -> Outlook:
+    """Foresee one plan; reads earlier reports, the committed evidence, and the samples' recorded usage."""
+    tests, look = earlier_tests(plan.workspace, plan.candidate.prompt), 1
+    frame = frame_of(plan.policy, plan.samples, alpha_at(look, plan.policy.alpha))
+    prospects = tuple(_prospects(plan, tests, frame))
+    icc = _icc(prospects)
+    floors = tuple(_floor(plan, rule, tests, frame) for rule in plan.policy.rules if rule.floor is not None)
+    return Outlook(
+        prompt=plan.id,
+        run=plan.run,
+        samples=plan.samples.n,
+        clusters=plan.samples.units,
+        icc=icc,
+        weighted=plan.samples.weights is not None,
+        effective=plan.samples.n / frame.design_effect(icc),
+        calls=plan.calls,
+        price=price_of(plan, tests),
+        budget=plan.workspace.config.limits.budget_usd,
+        alpha=frame.alpha,
+        look=look,
+        prospects=prospects,
+        floors=floors,
+        nevers=tuple(never_prospect(rule, frame) for rule in plan.policy.rules if rule.never),
+        together=_together(prospects, floors),
+    )
+
+
+def _prospects(plan: Plan, tests: Sequence[Past], frame: Frame) -> Iterator[Prospect]:
+    for rule in plan.policy.rules if plan.baseline is not None else ():
+        seen = spread(tests, rule.metric, rule.kind)
+        if rule.role in ("guardrail", "both"):
+            yield guardrail_prospect(rule, seen, frame)
+        if rule.target:
+            yield target_prospect(rule, seen, frame)
+
+
+def frame_of(policy: Policy, samples: SampleSet, alpha: float) -> Frame:
+    """Return what all rules share: the clusters and weights of the samples, and how many are judged together."""
+    guarded = [rule for rule in policy.rules if rule.role in ("guardrail", "both")]
+    sizes = Counter(samples.clusters or ()).values()
+    return Frame(
+        n=samples.n,
+        alpha=alpha,
+        # Being answered is planned to be certain: it takes nothing from the power of the others.
+        guardrails=max(1, sum(rule.metric != ANSWERED for rule in guarded)),
+        family=max(1, sum(rule.role != "observe" for rule in policy.rules)),
+        targets=max(1, sum(rule.target for rule in policy.rules)),
+        cluster_size=sum(size * size for size in sizes) / samples.n if sizes else 1.0,
+        kish=None if samples.weights is None else _kish(samples.weights),
+    )
+
+
+def _kish(weights: Sequence[float]) -> float:
+    """How many samples of equal weight say as much (Kish)."""
+    return math.fsum(weights) ** 2 / math.fsum(one * one for one in weights)
+
+
+def recorded_tokens(samples: Iterable[Sample]) -> tuple[float, float] | None:
+    """Return the mean tokens in and out of the recorded calls, as far as they were recorded as plain numbers."""
+    found = [tokens for sample in samples if (tokens := _tokens(sample.usage or {})) is not None]
+    if not found:
+        return None
+    return sum(read for read, _ in found) / len(found), sum(written for _, written in found) / len(found)
+
+
+def _tokens(usage: Mapping[str, Any]) -> tuple[float, float] | None:
+    read, written = (usage.get(name) for name in ("input_tokens", "output_tokens"))
+    if not (isinstance(read, int | float) and isinstance(written, int | float)):
+        return None
+    return (float(read), float(written)) if 0 <= read < math.inf and 0 <= written < math.inf else None
+
+
+def _floor(plan: Plan, rule: Rule, tests: Sequence[Past], frame: Frame) -> FloorProspect:
+    digest = plan.baseline.prompt.digest if plan.baseline is not None else plan.candidate.prompt.digest
+    return floor_prospect(rule, level(tests, rule.metric, digest), frame)
+
+
+def _icc(prospects: Sequence[Prospect]) -> float | None:
+    known = [one.spread.icc for one in prospects if one.spread is not None and one.spread.icc is not None]
+    return max(known, default=None)
+
+
+def _together(prospects: Sequence[Prospect], floors: Sequence[FloorProspect]) -> float | None:
+    """As if independent; None with a target, which a prompt that is only as good never reaches."""
+    if any(one.target for one in prospects):
+        return None
+    chances = [one.chance for one in prospects] + [one.chance for one in floors]
+    known = [chance for chance in chances if chance is not None]
+    return math.prod(known) if known else None
+
+
+def price_of(plan: Plan, tests: Sequence[Past]) -> Money:
+    """What a call costs: as earlier tests of the same models did, else by configured prices and known tokens."""
+    models = {one.prompt.spec.model for one in (plan.baseline, plan.candidate) if one is not None}
+    if (usd := usd_a_call(tests, frozenset(models))) is not None:
+        return Money(usd=usd, source="as in earlier tests")
+    prices = {model: _price(plan, model) for model in sorted(models)}
+    if unpriced := [model for model, price in prices.items() if price is None]:
+        return Money(usd=None, source=f"no price of {', '.join(unpriced)} in promptops.yaml")
+    tokens = tokens_a_call(tests) or recorded_tokens(plan.samples.source)
+    if tokens is None:
+        return Money(
+            usd=None, source="no earlier test and no recorded usage says how many tokens a call takes"
         )
-    return lines
+    each = [
+        (tokens[0] * price[0] + tokens[1] * price[1]) / MILLION
+        for price in prices.values()
+        if price is not None
+    ]
+    return Money(usd=sum(each) / len(each), source="by the prices in promptops.yaml")
+
+
+def _price(plan: Plan, model: str) -> tuple[float, float] | None:
+    _, spec = provider_spec(plan.workspace.config, model)
+    found = spec.prices.get(split_model(model)[1])
+    return None if found is None else (found.input, found.output)

@@ -8,7 +8,8 @@ from typing import Any
 
 from promptops.errors import ConfigError, NothingToDo, RunStopped
 from promptops.evaluation.evaluate import Options, evaluate
-from promptops.evaluation.outlook import outlook
+from promptops.evaluation.foretelling import tell
+from promptops.evaluation.outlook import Outlook, outlook
 from promptops.evaluation.plan import Plan, make_plan
 from promptops.evaluation.policy import nothing_to_judge
 from promptops.reading import Contender, contender, live_contender, prompt_ids
@@ -37,12 +38,16 @@ class Tested:
     reports: tuple[Report, ...] = ()
     said: tuple[str, ...] = ()
     stopped: str = ""
+    outlooks: tuple[Outlook, ...] = ()
 
     def exit_code(self) -> int:
         codes = {report.exit_code() for report in self.reports} | ({7} if self.stopped else set())
         return next((code for code in _GRAVITY if code in codes), 0)
 
     def as_json(self) -> dict[str, Any]:
+        if self.outlooks:
+            plans = [one.as_json() for one in self.outlooks]
+            return {"schema": "promptops.outlook/1", "plans": plans, "said": list(self.said)}
         return {
             "schema": "promptops.test/1",
             "reports": [report.model_dump(mode="json", by_alias=True) for report in self.reports],
@@ -66,7 +71,8 @@ async def test_prompts(
     """
     plans, said = _plans(workspace, selection)
     if dry_run:
-        return Tested(said=(*said, *(line for plan in plans for line in outlook(plan))))
+        outlooks = tuple(outlook(plan) for plan in plans)
+        return Tested(said=(*said, *(line for one in outlooks for line in tell(one))), outlooks=outlooks)
     reports: list[Report] = []
     for plan in plans:
         before_asking(plan)

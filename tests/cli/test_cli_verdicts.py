@@ -96,10 +96,10 @@ def test_a_dry_run_asks_nobody_and_says_what_the_samples_can_show(project: Proje
     said = project.run("test", "--dry-run")
     assert said.code == 0
     assert "120 samples, up to 240 calls" in said.out
-    assert "59 samples are needed" in said.out
+    assert "63 samples are needed" in said.out
     assert project.calls() == 0
     assert not list((project.path / ".promptops/runs").glob("*thorough*"))
-    assert project.run("test", "--dry-run", "--json").json["schema"] == "promptops.test/1"
+    assert project.run("test", "--dry-run", "--json").json["schema"] == "promptops.outlook/1"
 
 
 def test_against_a_commit_or_a_version(project: Project) -> None:

@@ -1,0 +1,173 @@
+"""What earlier tests of a prompt tell about the next one: how much its metrics vary, and what a call costs.
+
+Read from the reports kept beside this repository and from the evidence that is committed. Plans only: no verdict is
+ever taken from here, so what cannot be read is left out without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from promptops.errors import PromptopsError
+from promptops.gitstore.releases import folder, read_releases, release_ref
+from promptops.prompts.model import Prompt
+from promptops.records import Evidence, parse_evidence
+from promptops.report import MetricLine, Report
+from promptops.stats.planning import cautious_sd
+from promptops.stats.results import Kind
+from promptops.workspace import Workspace
+
+MOST = 20  # reports; the newest ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """One test of the past; `digests` are those of baseline and candidate, `usd` is None where nobody knows."""
+
+    run: str
+    digests: tuple[str | None, str | None]
+    models: frozenset[str] = frozenset()
+    lines: tuple[MetricLine, ...] = ()
+    calls: int = 0
+    usd: float | None = None
+
+    def line(self, metric: str) -> MetricLine | None:
+        return next((line for line in self.lines if line.name == metric), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How much one pair's difference varies: its standard deviation (of log ratios), over so many pairs and runs.
+
+    `icc` is how alike the differences of one cluster are, None where no run had clusters.
+    """
+
+    sd: float
+    pairs: int
+    runs: int
+    icc: float | None = None
+
+
+def earlier_tests(workspace: Workspace, prompt: Prompt) -> tuple[Past, ...]:
+    """Return what is known of tests of this prompt, each run once."""
+    found: dict[str, Past] = {}
+    for past in (*_reported(workspace, prompt.id), *_committed(workspace, prompt)):
+        found.setdefault(past.run, past)
+    return tuple(found.values())
+
+
+def _reported(workspace: Workspace, prompt: str) -> Iterable[Past]:
+    paths = (workspace.state / "runs").glob(f"{prompt}-*/report.json")
+    newest = sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
+    for path in newest[:MOST]:
+        try:
+            report = Report.model_validate(json.loads(path.read_bytes()))
+        except (ValueError, OSError):
+            continue
+        if report.prompt.id == prompt:
+            yield _of_report(report)
+
+
+def _of_report(report: Report) -> Past:
+    baseline = report.prompt.baseline
+    return Past(
+        run=report.run,
+        digests=(baseline.digest if baseline else None, report.prompt.candidate.digest),
+        models=frozenset(report.models.values()),
+        lines=tuple(report.metrics),
+        calls=report.cost.calls,
+        usd=report.cost.usd,
+    )
+
+
+def _committed(workspace: Workspace, prompt: Prompt) -> Iterable[Past]:
+    root = workspace.root_of(prompt.path)
+    ref = release_ref(workspace.repo, workspace.config.release_branch)
+    releases = read_releases(workspace.repo, ref.commit, root=root, prompt=prompt.id)
+    start = f"{folder(root)}/{prompt.id}/evidence/"
+    for path in sorted(releases.files):
+        if path.startswith(start):
+            try:
+                yield _of_evidence(parse_evidence(releases.files[path], path=path))
+            except (PromptopsError, ValidationError):
+                continue
+
+
+def _of_evidence(evidence: Evidence) -> Past:
+    return Past(
+        run=evidence.run,
+        digests=(evidence.baseline.digest if evidence.baseline else None, evidence.candidate),
+        lines=tuple(MetricLine.model_validate(row) for row in evidence.metrics),
+    )
+
+
+def spread(tests: Sequence[Past], metric: str, kind: Kind) -> Spread | None:
+    """Pool what earlier runs showed of a metric's differences; None where none of them compared it."""
+    lines = [
+        line for past in tests if (line := past.line(metric)) is not None and line.kind == kind and line.n
+    ]
+    seen = [(line.n, variance) for line in lines if (variance := _variance(line)) is not None]
+    if not seen:
+        return None
+    pairs = sum(n for n, _ in seen)
+    total = sum(n * variance for n, variance in seen)
+    # Half a pair more: that none differed so far does not mean that none ever will.
+    sd = math.sqrt((total + 0.5) / (pairs + 1) if kind == "binary" else total / pairs)
+    careful = sd if kind == "binary" else cautious_sd(sd, pairs)
+    return Spread(sd=careful, pairs=pairs, runs=len(seen), icc=_icc(lines))
+
+
+def _variance(line: MetricLine) -> float | None:
+    """The variance of one pair's difference if it stood alone: of a pass rate, how many pairs differed."""
+    if line.fixed is not None and line.broken is not None and line.kind == "binary":
+        return (line.fixed + line.broken) / line.n
+    return None if line.se is None else line.n * line.se**2 / (line.deff or 1.0)
+
+
+def _icc(lines: Sequence[MetricLine]) -> float | None:
+    known = [(line.n_clusters or 0, line.icc) for line in lines if line.icc is not None]
+    clusters = sum(count for count, _ in known)
+    return sum(count * icc for count, icc in known) / clusters if clusters else None
+
+
+def level(tests: Sequence[Past], metric: str, digest: str | None) -> float | None:
+    """Return the mean of a metric that the version with this digest had in the newest test that it took part in."""
+    for past in tests:
+        line = past.line(metric)
+        if line is None or digest is None:
+            continue
+        baseline, candidate = past.digests
+        mean = {candidate: line.candidate_mean, baseline: line.baseline_mean}.get(digest)
+        if mean is not None:
+            return mean
+    return None
+
+
+def usd_a_call(tests: Sequence[Past], models: frozenset[str]) -> float | None:
+    """Return what a call of exactly these models cost on average; None where no test of them knew its price."""
+    paid = [(past.calls, past.usd) for past in tests if past.models == models and past.calls]
+    known = [(calls, usd) for calls, usd in paid if usd is not None]
+    return sum(usd for _, usd in known) / sum(calls for calls, _ in known) if known else None
+
+
+def tokens_a_call(tests: Sequence[Past]) -> tuple[float, float] | None:
+    """Return the tokens that went in and came out of a call, about: the newest means of the versions compared."""
+    for past in tests:
+        means = [_mean(past.line(name)) for name in ("input_tokens", "output_tokens")]
+        if means[0] is not None and means[1] is not None:
+            return means[0], means[1]
+    return None
+
+
+def _mean(line: MetricLine | None) -> float | None:
+    means = (
+        []
+        if line is None
+        else [mean for mean in (line.baseline_mean, line.candidate_mean) if mean is not None]
+    )
+    return sum(means) / len(means) if means else None
