@@ -1,0 +1,306 @@
+"""Designs: a repository, a truth that is drawn for every run, what is done with it, and the claim that would be false.
+
+Every run has a seed of its own, made of the design's and its number, so that no figure depends on how the runs
+are shared out. A design says nothing about what the gate should answer in one run, only how seldom it may be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from calibration_world import Arm, Bools, Floats, Project, Setting, Truth, build, line
+
+from promptops.report import Report
+
+ALPHA = 0.05
+N = 60
+MARGIN = 0.15  # on pass and fail with 30 % of the pairs different: as telling for 60 pairs as .05 is for 540
+LIMITS = {"answered": {"max_drop": 0.2}}
+
+Draw = Callable[[np.random.Generator], Truth]
+Story = Callable[[Project, np.random.Generator, Draw], list[Report]]
+Claim = Callable[[list[Report]], bool]
+
+
+def once(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
+    """One test of a new version, on a machine that never tested it; the samples are the same in every run."""
+    project.forget()
+    return [project.test(draw(rng), project.settled)]
+
+
+def passes(reports: list[Report]) -> bool:
+    return any(report.verdict == "pass" for report in reports)
+
+
+def regresses(reports: list[Report]) -> bool:
+    return any(report.verdict == "regression" for report in reports)
+
+
+def metric_passes(metric: str) -> Claim:
+    def claim(reports: list[Report]) -> bool:
+        return any(line(report, metric).status == "PASS" for report in reports)
+
+    return claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """`claim` is false of every truth that `draw` draws; it may be made in a share `level` of the runs."""
+
+    name: str
+    setting: Setting
+    draw: Draw
+    claim: Claim
+    story: Story = once
+    level: float = ALPHA
+    seed: int = 0
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def single(self) -> bool:
+        """Whether a run is one test of independent samples, so that the gate alone can be asked the same."""
+        return self.story is once and self.setting.clusters is None
+
+    def tolerated(self, runs: int) -> float:
+        """The level and three standard errors of a share of `runs`."""
+        return float(self.level + 3 * (self.level * (1 - self.level) / runs) ** 0.5)
+
+    def run(self, folder: Path, runs: Sequence[int]) -> Iterator[list[Report]]:
+        """The reports of each of these runs, in a repository of its own in `folder`."""
+        project = build(folder / self.name.replace(" ", "-"), self.setting, environ=self.environ)
+        for number in runs:
+            yield self.story(project, np.random.default_rng([self.seed, number]), self.draw)
+
+
+# Scores of one metric in both versions, of shape (2, n)
+
+
+def ranks(rng: np.random.Generator, metrics: int, n: int, correlation: float) -> Floats:
+    """Uniform numbers by metric and sample; those of one sample are correlated over the metrics."""
+    from scipy.special import ndtr
+
+    common, own = rng.normal(size=(1, n)), rng.normal(size=(metrics, n))
+    return np.asarray(ndtr(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own))
+
+
+def checks(rank: Floats, *, fixed: float, broken: float, passing: float = 0.75) -> Floats:
+    """Pass and fail: a share of pairs is broken, another fixed, and of the rest a share passes in both."""
+    baseline = (rank < broken) | (
+        (rank >= broken + fixed) & (rank < broken + fixed + passing * (1 - broken - fixed))
+    )
+    candidate = baseline & (rank >= broken)
+    candidate |= (rank >= broken) & (rank < broken + fixed)
+    return np.stack([baseline, candidate]).astype(np.float64)
+
+
+def scores(rng: np.random.Generator, rank: Floats, *, shift: float, spread: float = 0.25) -> Floats:
+    """Scores between 0 and 1 that move by `shift` on average, evenly within `spread` around it."""
+    baseline = 0.35 + 0.3 * rng.beta(6, 3, rank.size)
+    return np.stack([baseline, baseline + shift + spread * (2 * rank - 1)])
+
+
+def rare_drops(rng: np.random.Generator, n: int, *, shift: float, share: float = 0.06) -> Floats:
+    """Scores that are tied but for a few that drop far."""
+    drops = rng.random(n) < share
+    return np.stack([np.full(n, 0.9), 0.9 + drops * shift / share])
+
+
+def both(pairs: Sequence[Floats], **more: Bools | Floats | None) -> Truth:
+    """The truth of metrics, each as (2, n); `more` is given to the new version's arm."""
+    whole = np.stack(pairs)
+    return Truth(live=Arm(scores=whole[:, 0]), new=Arm(scores=whole[:, 1], **more))
+
+
+# What the repositories declare
+
+BINARY = {"ok": {"python": "scores:b0", "max_drop": MARGIN}}
+BOUNDED = {"tone": {"python": "scores:s0", "max_drop": 0.05}}
+FAMILY = {
+    "ok": {"python": "scores:b0", "max_drop": MARGIN},
+    "tone": {"python": "scores:s1", "max_drop": 0.05},
+    "brief": {"python": "scores:s2", "must": "improve"},
+    "warm": {"python": "scores:b3", "must": "improve", "max_drop": MARGIN},
+}
+FOUR = {f"g{place}": {"python": f"scores:s{place}", "max_drop": 0.05} for place in range(4)}
+
+
+def setting(scorers: dict[str, object], *, n: int = N, **more: object) -> Setting:
+    return Setting(n=n, scorers=scorers, **{"limits": LIMITS, **more})  # type: ignore[arg-type]
+
+
+# The truths
+
+
+def nothing_changed(rng: np.random.Generator) -> Truth:
+    rank = ranks(rng, 4, N, 0.5)
+    return both(
+        [
+            checks(rank[0], fixed=0.15, broken=0.15),
+            scores(rng, rank[1], shift=0.0),
+            scores(rng, rank[2], shift=0.0),
+            checks(rank[3], fixed=0.1, broken=0.1),
+        ]
+    )
+
+
+def at_the_margin(rng: np.random.Generator) -> Truth:
+    """Worse by exactly what is allowed, 30 % of the pairs different."""
+    return both([checks(rng.random(N), fixed=0.075, broken=0.225)])
+
+
+def one_of_a_family_at_its_margin(rng: np.random.Generator) -> Truth:
+    """Everything improves but one guardrail, which falls by what is allowed."""
+    rank = ranks(rng, 4, N, 0.5)
+    return both(
+        [
+            checks(rank[0], fixed=0.075, broken=0.225),
+            scores(rng, rank[1], shift=0.1, spread=0.1),
+            scores(rng, rank[2], shift=0.1),
+            checks(rank[3], fixed=0.3, broken=0.05),
+        ]
+    )
+
+
+def scores_at_the_margin(rng: np.random.Generator) -> Truth:
+    return both([scores(rng, rng.random(N), shift=-0.05)])
+
+
+def four_unchanged(rng: np.random.Generator) -> Truth:
+    rank = ranks(rng, 4, N, 0.5)
+    return both([scores(rng, one, shift=0.0) for one in rank])
+
+
+def one_of_four_at_its_margin(rng: np.random.Generator) -> Truth:
+    rank = ranks(rng, 4, N, 0.5)
+    shifts = (-0.05, 0.05, 0.05, 0.05)
+    return both([scores(rng, one, shift=shift) for one, shift in zip(rank, shifts, strict=True)])
+
+
+TIES_N = 120
+
+
+def many_ties(rng: np.random.Generator) -> Truth:
+    """94 % of the scores are tied, the others fall by two thirds: .04 on average, what is allowed."""
+    return both([rare_drops(rng, TIES_N, shift=-0.04)])
+
+
+def lost_on_hard_samples(rng: np.random.Generator, *, shift: float) -> Truth:
+    """5 % of the answers never come; a hard sample (one that live fails) loses three times as many."""
+    rank = rng.random(N)
+    pair = checks(rank, fixed=0.15 + shift / 2, broken=0.15 - shift / 2)
+    chance = np.where(pair[0] == 0, 0.09, 0.03)
+    return Truth(
+        live=Arm(scores=pair[:1], lost=rng.random(N) < chance),
+        new=Arm(scores=pair[1:], lost=rng.random(N) < chance),
+    )
+
+
+def losing_what_it_would_break(rng: np.random.Generator) -> Truth:
+    """At its margin, and up to 4 points of what the new version breaks are answers that never come."""
+    pair = checks(rng.random(N), fixed=0.075, broken=0.225)
+    broken = np.flatnonzero(pair[0] > pair[1])
+    lost = np.zeros(N, dtype=np.bool_)
+    lost[broken[: int(0.04 * N)]] = True
+    return both([pair], lost=lost)
+
+
+LATENCY_N = 100
+
+
+def hanging(rng: np.random.Generator) -> Truth:
+    """As fast as live, but 4.5 % of the new version's calls never end: at a deadline of 60 s, 20 % more on average."""
+    right = np.ones((1, LATENCY_N))
+    seconds = rng.lognormal(0, 0.2, (2, LATENCY_N))
+    hangs = np.zeros(LATENCY_N, dtype=np.bool_)
+    hangs[rng.permutation(LATENCY_N)[: int(rng.choice([4, 5]))]] = True
+    return Truth(
+        live=Arm(scores=right, seconds=seconds[0]), new=Arm(scores=right, seconds=seconds[1], hangs=hangs)
+    )
+
+
+DESIGNS = (
+    Design(
+        name="nothing changed",
+        setting=setting(FAMILY),
+        draw=nothing_changed,
+        claim=regresses,
+        seed=1,
+    ),
+    Design(
+        name="at the margin",
+        setting=setting(BINARY),
+        draw=at_the_margin,
+        claim=passes,
+        seed=2,
+    ),
+    Design(
+        name="one of a family at its margin",
+        setting=setting(FAMILY),
+        draw=one_of_a_family_at_its_margin,
+        claim=passes,
+        seed=3,
+    ),
+    Design(
+        name="scores at the margin",
+        setting=setting(BOUNDED),
+        draw=scores_at_the_margin,
+        claim=passes,
+        seed=4,
+    ),
+    Design(
+        name="four correlated guardrails unchanged",
+        setting=setting(FOUR),
+        draw=four_unchanged,
+        claim=regresses,
+        seed=5,
+    ),
+    Design(
+        name="one of four correlated guardrails at its margin",
+        setting=setting(FOUR),
+        draw=one_of_four_at_its_margin,
+        claim=passes,
+        seed=6,
+    ),
+    Design(
+        name="94 % ties",
+        setting=setting({"tone": {"python": "scores:s0", "max_drop": 0.04}}, n=TIES_N),
+        draw=many_ties,
+        claim=passes,
+        seed=7,
+    ),
+    Design(
+        name="5 % unscored at the margin",
+        setting=setting(BINARY),
+        draw=lambda rng: lost_on_hard_samples(rng, shift=-MARGIN),
+        claim=passes,
+        seed=8,
+    ),
+    Design(
+        name="5 % unscored and nothing changed",
+        setting=setting(BINARY),
+        draw=lambda rng: lost_on_hard_samples(rng, shift=0.0),
+        claim=regresses,
+        seed=9,
+    ),
+    Design(
+        name="losing what it would break",
+        setting=setting(BINARY),
+        draw=losing_what_it_would_break,
+        claim=passes,
+        seed=10,
+    ),
+    Design(
+        name="hanging candidates",
+        setting=setting(BINARY, n=LATENCY_N, limits={**LIMITS, "latency": {"max_rise": 0.15}}),
+        draw=hanging,
+        claim=metric_passes("latency"),
+        seed=11,
+    ),
+)
+
+
+def design(name: str) -> Design:
+    return next(one for one in DESIGNS if one.name == name)
