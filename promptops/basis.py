@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from promptops.errors import InvalidInput
+from promptops.exploring import explore
 from promptops.gate import Verdict, judge, judge_first
 from promptops.rules import Finding, Findings, Policy, Rule
 
@@ -30,15 +31,26 @@ class Basis:
         return reach(self.policy, self.findings, complete=self.complete)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values from which the basis can be read back exactly."""
-        return {
+        """Return plain JSON values from which the verdict can be reached again exactly.
+
+        Slices that cannot change it are left out: those that may not block, and those that are too small to be tested.
+        """
+        blocking = self._blocking()
+        kept = (*self.policy.rules, *blocking)
+        values = {
             "alpha": self.policy.alpha,
             "targets": self.policy.targets,
             "first": self.first,
             "complete": self.complete,
             "rules": [rule.as_json() for rule in self.policy.rules],
-            "findings": {name: finding.as_json() for name, finding in self.findings.items()},
+            "findings": {rule.name: self.findings[rule.name].as_json() for rule in kept},
         }
+        return values | ({"slices": [rule.as_json() for rule in blocking]} if blocking else {})
+
+    def _blocking(self) -> list[Rule]:
+        if not self.policy.slices_block or self.first:
+            return []
+        return [one.rule for one in explore(self.policy, self.findings) if one.judged]
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -49,9 +61,16 @@ class Basis:
         """
         try:
             rules = tuple(Rule.from_json(one) for one in values["rules"])
-            policy = Policy(rules=rules, alpha=values["alpha"], targets=values["targets"])
+            slices = tuple(Rule.from_json(one) for one in values.get("slices", ()))
+            policy = Policy(
+                rules=rules,
+                alpha=values["alpha"],
+                targets=values["targets"],
+                explored=slices,
+                slices_block=bool(slices),
+            )
             findings = {name: Finding.from_json(one) for name, one in values["findings"].items()}
-            if missing := {rule.name for rule in rules} - set(findings):
+            if missing := {rule.name for rule in (*rules, *slices)} - set(findings):
                 raise InvalidInput(
                     f"the basis of a verdict lacks what was found of {', '.join(sorted(missing))}"
                 )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from promptops.basis import Basis
 from promptops.exploring import LEAST_PAIRS, SliceStatus, SliceVerdict
 from promptops.gate import Measured, Outcome, Policy, Rule, Verdict, decide, judge
 from promptops.rules import Finding, summarise
@@ -179,6 +180,22 @@ def test_a_bounded_score_is_explored_on_its_own_scale():
     assert german.status == SliceStatus.FLAGGED
     assert german.result.difference == pytest.approx(float((after - before)[200:].mean()))
     assert of(found, "en").status == SliceStatus.TOO_SMALL
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_evidence_keeps_of_slices_what_the_verdict_used(blocks: bool):
+    counts = {**HIDDEN, "fr": (0, 3, 20)}
+    languages = partition(counts)
+    policy = with_slices(
+        Policy(rules=(QUEUE,)), [languages], by=["language"], critical=["language=en"], blocks=blocks
+    )
+    columns = replace(values(list(counts.values())), slices=Masks((languages,)))
+    basis = Basis(policy=policy, findings=summarise(policy, {"queue": columns}))
+    kept = json.loads(json.dumps(basis.as_json()))
+    names = {"queue", "queue [language=en]"} | ({"queue [language=de]"} if blocks else set())
+    assert set(kept["findings"]) == names
+    found, again = basis.verdict(), Basis.from_json(kept).verdict()
+    assert (again.outcome, again.reasons, again.metrics) == (found.outcome, found.reasons, found.metrics)
 
 
 @pytest.mark.slow
