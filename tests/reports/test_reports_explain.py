@@ -1,0 +1,441 @@
+"""The explanation can be checked: every p-value and limit comes out again from the printed text alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from scipy import optimize
+from scipy import stats as scipy_stats
+
+from promptops.basis import Basis
+from promptops.report import PromptSides, Report, SampleSet, Side
+from promptops.reports.explain import explained, explanation
+from promptops.rules import Measured, Policy, Rule, summarise
+from promptops.stats.methods import METHODS
+from promptops.stats.results import Kind
+
+NAN = float("nan")
+CLAIM = re.compile(r"^    H0: (?P<what>D|mean|it) (?P<null>.*?)(?:   (?P<results>.*))?$")
+NUMBER = re.compile(r"(\w+) = (\S+)")
+FAMILY = re.compile(r'^Family "(\w+)", adjusted by (\w+) over (\d+)$')
+MEMBER = re.compile(r"^  (.+): p = (\S+)   adjusted = (\S+)$")
+
+
+@dataclass
+class Printed:
+    """One claim as read back from the text."""
+
+    metric: str
+    null: str
+    over: str
+    results: dict[str, float]
+    numbers: dict[str, float]
+    method: str
+    limit_method: str = ""
+
+
+@dataclass
+class Text:
+    level: float
+    claims: list[Printed] = field(default_factory=list)
+    families: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+def read(lines: list[str]) -> Text:
+    """Parse what a person sees; nothing else is used by the tests below."""
+    text = Text(level=float(re.search(r"level (\S+),", "\n".join(lines))[1]))
+    metric, family = "", ""
+    for number, line in enumerate(lines):
+        if found := re.match(r"^(\S.*?): [A-Z_]+( \(\w+\))?   ", line):
+            metric = found[1]
+        if found := CLAIM.match(line):
+            over, numbers = re.fullmatch(r"    (.*?): ?(.*)", lines[number + 1]).groups()
+            by = re.match(r"    by (\S+), ", lines[number + 2])[1]
+            other = re.match(r"    limit by (\S+), ", [*lines, ""][number + 3])
+            text.claims.append(
+                Printed(
+                    metric=metric,
+                    null=found["null"],
+                    over=over,
+                    results={name: float(value) for name, value in NUMBER.findall(found["results"] or "")},
+                    numbers={name: float(value) for name, value in NUMBER.findall(numbers)},
+                    method=by,
+                    limit_method=other[1] if other else by,
+                )
+            )
+        if found := FAMILY.match(line):
+            family = found[1]
+            text.families[family], text.sizes[family] = [], int(found[3])
+        elif (found := MEMBER.match(line)) and family:
+            text.families[family].append((found[1], float(found[2]), float(found[3])))
+    return text
+
+
+def tango_z(fixed: float, broken: float, n: float, d0: float) -> float:
+    """Tango (1998), with the restricted estimate found numerically instead of by its formula."""
+    top = fixed - broken - n * d0
+    if top == 0:
+        return 0.0
+
+    least, rest = max(0.0, -d0), n - fixed - broken
+    width = (1 - abs(d0)) / 2
+
+    def slope(
+        x: float,
+    ) -> float:  # of the log likelihood in the chance of a broken pair, from its least value on
+        return fixed / (x + max(d0, 0.0)) + broken / (x + least) - rest / (width - x)
+
+    low, high = 1e-14 * width, (1 - 1e-14) * width
+    if slope(low) <= 0:
+        q = least
+    elif slope(high) >= 0:
+        q = least + width
+    else:
+        q = least + optimize.brentq(slope, low, high, xtol=1e-18, rtol=8.9e-16)
+    return top / math.sqrt(n * (2 * q + d0 * (1 - d0)))
+
+
+def exact_tail(fixed: int, broken: int, n: int, d0: float) -> float:
+    """The largest tail over the nuisance parameter, every table counted with scipy's multinomial."""
+    seen = tango_z(fixed, broken, n, d0)
+    tables = [
+        (up, down)
+        for up in range(n + 1)
+        for down in range(n - up + 1)
+        if tango_z(up, down, n, d0) >= seen - 1e-9
+    ]
+    ups, downs = np.array(tables).T
+    counts = np.stack([ups, downs, n - ups - downs], axis=1)
+
+    def tail(q: float) -> float:
+        chances = np.clip([q, q - d0, 1 - 2 * q + d0], 0, 1)
+        return float(scipy_stats.multinomial.pmf(counts, n, chances / chances.sum()).sum())
+
+    grid = np.unique(
+        np.concatenate([[0.0], np.geomspace(1e-5, (1 + d0) / 2, 60), np.linspace(0, (1 + d0) / 2, 60)])
+    )
+    best = int(np.argmax([tail(q) for q in grid]))
+    near = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)], 40)
+    return max(tail(q) for q in near)
+
+
+def t_tail(mean: float, se: float, df: float, skew: float, d0: float, *, hall: bool) -> float:
+    t = (mean - d0) / se
+    corrected = t + skew * (t**2 / 3 + 1 / 6) + skew**2 * t**3 / 27
+    return max(float(scipy_stats.t.sf(one, df)) for one in ((t, corrected) if hall else (t,)))
+
+
+def p_again(claim: Printed) -> float:
+    """Compute the p-value with scipy.stats from the printed numbers and the printed hypothesis."""
+    sign, bound = claim.null.split()
+    d0, worse, x = float(bound), sign == ">=", claim.numbers
+    ups, downs = (x.get("downs", 0), x.get("ups", 0)) if worse else (x.get("ups", 0), x.get("downs", 0))
+    match claim.method:
+        case "exact-unconditional":
+            return exact_tail(int(x["ups"]), int(x["downs"]), int(x["n"]), d0)
+        case "tango-score":
+            return float(scipy_stats.norm.sf(tango_z(x["ups"], x["downs"], x["n"], d0)))
+        case "mcnemar-midp":
+            throws = scipy_stats.binom(int(ups + downs), 0.5)
+            return float(throws.sf(ups) + throws.pmf(ups) / 2) if ups + downs else 1.0
+        case "hall-t" | "log-t":
+            flip = -1 if worse else 1
+            se, skew = x["sd"] / math.sqrt(x["n"]), x.get("skew", 0.0) / math.sqrt(x["n"])
+            return t_tail(flip * x["mean"], se, x["n"] - 1, flip * skew, d0, hall=claim.method == "hall-t")
+        case "cr2-hall-t" | "hajek-hall-t":
+            flip = -1 if worse else 1
+            return t_tail(flip * x["mean"], x["se"], x["df"], flip * x["skew"], d0, hall=True)
+        case "bounded-score":
+            n = x.get("effective", x.get("n"))
+            gain, loss = (x["loss"], x["gain"]) if worse else (x["gain"], x["loss"])
+            p = float(scipy_stats.norm.sf(tango_z(gain / x["R"], loss / x["R"], n, d0 / x["R"])))
+            if d0:
+                return max(p, (1 + d0 / x["R"]) ** n)
+            throws = scipy_stats.binom(int(ups + downs), 0.5)
+            sign_p = (
+                (throws.sf(ups) + throws.pmf(ups) / 2 if ups + downs else 1.0) if ups + downs < 5 else 0.0
+            )
+            return max(p, float(sign_p))
+    raise AssertionError(claim.method)
+
+
+def limit_again(claim: Printed, level: float) -> float:
+    """Compute the confidence limit of a comparison: where the p-value of the same numbers is the level."""
+    x, flip = claim.numbers, -1 if ">=" in claim.null else 1
+    if claim.limit_method in ("tango", "bounded-score"):
+        size, n = x.get("R", 1.0), x.get("effective", x.get("n"))
+        gain, loss = x.get("gain", x.get("ups")) / size, x.get("loss", x.get("downs")) / size
+        gain, loss = (loss, gain) if flip < 0 else (gain, loss)
+        z = scipy_stats.norm.isf(level)
+        low = optimize.brentq(
+            lambda d: tango_z(gain, loss, n, d) - z, -1 + 1e-9, (gain - loss) / n, xtol=1e-14
+        )
+        return flip * size * low
+    se = x["se"] if "se" in x else x["sd"] / math.sqrt(x["n"])
+    df = x["df"] if "df" in x else x["n"] - 1
+    skew = flip * (x["skew"] if "se" in x else x.get("skew", 0.0) / math.sqrt(x["n"]))
+    hall = claim.limit_method != "log-t"
+    mean = flip * x["mean"]
+
+    def gap(d0: float) -> float:
+        return t_tail(mean, se, df, skew, d0, hall=hall) - level
+
+    return flip * optimize.brentq(gap, mean - 60 * se, mean + se, xtol=1e-14)
+
+
+def report_of(basis: Basis, *, looks: int | None = 1) -> Report:
+    side = Side(ref="v1", version=1, digest="sha256:" + "0" * 64)
+    verdict = basis.verdict()
+    return Report(
+        verdict=verdict.outcome.value,
+        reasons=list(verdict.reasons),
+        prompt=PromptSides(id="support", baseline=side, candidate=side),
+        samples=SampleSet(digest="sha256:" + "1" * 64, n=100, clusters=100),
+        metrics=[],
+        looks=looks,
+        alpha=verdict.alpha,
+        basis=basis.as_json(),
+        run="r",
+        tool_version="0",
+    )
+
+
+def basis_of(policy: Policy, measured: dict[str, Measured], *, first: bool = False) -> Basis:
+    return Basis(policy=policy, findings=summarise(policy, measured), first=first)
+
+
+def draws(kind: Kind, n: int, seed: int, *, ties: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    if kind == "binary":
+        before = (rng.random(n) < 0.9).astype(float)
+        return before, np.where(rng.random(n) < 0.1, 1 - before, before)
+    if kind == "ratio":
+        before = rng.lognormal(0, 1, n)
+        return before, before * rng.lognormal(0.02, 0.3, n)
+    before = rng.choice([1.0, 2.0, 3.0, 4.0, 5.0], n)
+    after = np.clip(before + rng.choice([-2.0, -1.0, 0.0, 1.0], n, p=[0.05, 0.15, 0.6, 0.2]), 1, 5)
+    return before, np.where(rng.random(n) < ties, before, after)
+
+
+def every_kind(n: int, **options: object) -> tuple[Policy, dict[str, Measured]]:
+    rules = (
+        Rule(metric="queue", kind="binary", margin=0.05),
+        Rule(metric="tone", kind="bounded", value_range=(1, 5), margin=0.2, target=True),
+        Rule(metric="rare", kind="bounded", value_range=(1, 5), margin=0.2),
+        Rule(metric="goal", kind="binary", margin=0.05, guardrail=False, target=True),
+        Rule(metric="latency", kind="ratio", margin=0.1),
+        Rule(metric="cost", kind="ratio", observe=True),
+    )
+    measured = {
+        rule.metric: Measured(
+            **dict(
+                zip(
+                    ("baseline", "candidate"),
+                    draws(rule.kind, n, seed, ties=0.97 if rule.metric == "rare" else 0),
+                    strict=True,
+                )
+            ),
+            worst=60.0 if rule.kind == "ratio" else None,
+            best=0.01 if rule.kind == "ratio" else None,
+            **options,
+        )
+        for seed, rule in enumerate(rules)
+    }
+    return Policy(rules=rules, alpha=0.04, targets="any"), measured
+
+
+def with_holes(policy: Policy, measured: dict[str, Measured]) -> tuple[Policy, dict[str, Measured]]:
+    for one in measured.values():
+        one.candidate[::30] = NAN
+        one.baseline[1::40] = NAN
+    return policy, measured
+
+
+def clustered(n: int) -> tuple[Policy, dict[str, Measured]]:
+    return every_kind(n, clusters=np.arange(n) // 3)
+
+
+def weighted(n: int) -> tuple[Policy, dict[str, Measured]]:
+    return every_kind(n, weights=1 + np.arange(n) % 3.0)
+
+
+def repeated(n: int) -> tuple[Policy, dict[str, Measured]]:
+    policy, measured = every_kind(3 * n)
+    folded = {
+        name: Measured(
+            baseline=one.baseline.reshape(3, n),
+            candidate=one.candidate.reshape(3, n),
+            worst=one.worst,
+            best=one.best,
+        )
+        for name, one in measured.items()
+    }
+    return policy, folded
+
+
+CASES = {
+    "plain": every_kind(90),
+    "few": every_kind(7),
+    "holes": with_holes(*every_kind(90)),
+    "clusters": clustered(90),
+    "few clusters": every_kind(60, clusters=np.arange(60) // 12),
+    "weights": weighted(90),
+    "repeats": repeated(50),
+    "large": every_kind(2500),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_printed_p_value_is_scipys_from_the_printed_numbers(case: str) -> None:
+    text = read(explained(report_of(basis_of(*CASES[case]))))
+    tested = [claim for claim in text.claims if "p" in claim.results]
+    assert len(tested) == len(text.claims)
+    assert {claim.metric for claim in tested} == {"queue", "tone", "rare", "goal", "latency"}
+    for claim in tested:
+        assert p_again(claim) == pytest.approx(claim.results["p"], rel=1e-6, abs=1e-12), claim
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_printed_limit_is_scipys_from_the_printed_numbers(case: str) -> None:
+    text = read(explained(report_of(basis_of(*CASES[case]))))
+    for claim in text.claims:
+        assert limit_again(claim, text.level) == pytest.approx(claim.results["limit"], abs=1e-7), claim
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_family_is_holms_over_the_printed_members(case: str) -> None:
+    text = read(explained(report_of(basis_of(*CASES[case]))))
+    assert (
+        {name: len(members) for name, members in text.families.items()}
+        == text.sizes
+        == {"worse": 5, "better": 2}
+    )
+    for family, members in text.families.items():
+        order, running = sorted(members, key=lambda one: one[1]), 0.0
+        for rank, (name, p, adjusted) in enumerate(order):
+            running = max(running, min(1.0, (len(order) - rank) * p))
+            assert adjusted == pytest.approx(running)
+            claim = next(
+                one
+                for one in text.claims
+                if one.metric == name and one.null == {"worse": ">= 0", "better": "<= 0"}[family]
+            )
+            assert claim.results["p"] == p
+            assert claim.results["adjusted"] == adjusted
+
+
+def test_the_methods_differ_between_the_cases() -> None:
+    used = {
+        claim.method
+        for case in CASES.values()
+        for claim in read(explained(report_of(basis_of(*case)))).claims
+    }
+    assert used == {
+        "exact-unconditional",
+        "tango-score",
+        "mcnemar-midp",
+        "hall-t",
+        "bounded-score",
+        "log-t",
+        "cr2-hall-t",
+        "hajek-hall-t",
+    }
+
+
+def floors(n: int, **options: object) -> Basis:
+    rng = np.random.default_rng(7)
+    passed = (rng.random(n) < 0.93).astype(float)
+    scores = rng.choice([1.0, 2.0, 3.0, 4.0, 5.0], n, p=[0.05, 0.1, 0.15, 0.3, 0.4])
+    passed[3] = NAN
+    policy = Policy(
+        rules=(
+            Rule(metric="queue", kind="binary", floor=0.85),
+            Rule(metric="tone", kind="bounded", value_range=(1, 5), floor=3.0),
+            Rule(metric="high", kind="bounded", value_range=(1, 5), floor=1.1),
+            Rule(metric="safe", kind="binary", never=True),
+        ),
+        alpha=0.04,
+    )
+    columns = {"queue": passed, "tone": scores, "high": scores, "safe": np.ones(n)}
+    measured = {name: Measured(baseline=(), candidate=values, **options) for name, values in columns.items()}
+    return basis_of(policy, measured, first=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"clusters": np.arange(120) // 4}], ids=["alone", "clusters"])
+def test_floors_and_nevers_come_out_again(options: dict[str, object]) -> None:
+    text = read(explained(report_of(floors(120, **options))))
+    methods = set()
+    for claim in text.claims:
+        x, level = claim.numbers, text.level
+        methods.add(claim.method)
+        if "violations" in x:
+            k, n = (x["violations"] + x["unscored"]) * x["worth"], x["n"] * x["worth"]
+            again = float(scipy_stats.beta.isf(level, k + 1, n - k))
+        elif claim.method == "clopper-pearson":
+            k, n = x["k"], x["n"]
+            lower = claim.null.startswith("<=")
+            share = (
+                scipy_stats.beta.ppf(level, k, n - k + 1)
+                if lower
+                else scipy_stats.beta.isf(level, k + 1, n - k)
+            )
+            again = x["low"] + x["R"] * float(share)
+        else:
+            again = limit_again(claim, level)
+        assert again == pytest.approx(claim.results["limit"], abs=1e-7), claim
+    assert len(text.claims) == 7
+    assert methods == {"clopper-pearson", "cr2-hall-t" if options else "hall-t"}
+
+
+def test_each_metric_names_its_method_its_reason_its_assumptions_and_its_source() -> None:
+    lines = explained(report_of(basis_of(*CASES["plain"])))
+    text = "\n".join(lines)
+    by_name = {one.name: one for one in METHODS}
+    for claim in read(lines).claims:
+        one = by_name[claim.method]
+        for said in (one.why, one.how, one.assumes, one.source):
+            assert said in text
+    assert "level 0.04, look 1;" in text
+
+
+def test_the_same_is_there_for_programs() -> None:
+    found = explanation(report_of(basis_of(*CASES["holes"]), looks=None))
+    assert found is not None
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["look"] is None
+    assert [one["name"] for one in found["metrics"]] == ["queue", "tone", "rare", "goal", "latency", "cost"]
+    assert found["metrics"][-1]["claims"] == []
+    assert "looks unknown" in explained(report_of(basis_of(*CASES["holes"]), looks=None))[1]
+
+
+def test_what_could_not_be_tested_is_said_and_stays_in_its_family() -> None:
+    policy = Policy(
+        rules=(Rule(metric="a", kind="binary", margin=0.05), Rule(metric="b", kind="binary", margin=0.05))
+    )
+    lines = explained(report_of(basis_of(policy, {"a": Measured(baseline=[1.0] * 40, candidate=[1.0] * 40)})))
+    assert "b: INCONCLUSIVE (not_measured)   guardrail   0 samples" in lines
+    assert "  b: not tested, stays in the family with p = 1" in lines
+    few = Policy(rules=(Rule(metric="a", kind="binary", margin=0.05),))
+    column = Measured(baseline=[1.0, 0.0] * 20, candidate=[0.0, 1.0] * 20, clusters=[0, 1] * 20)
+    assert any("too_few_clusters" in line for line in explained(report_of(basis_of(few, {"a": column}))))
+
+
+def test_a_metric_with_a_hostile_name_cannot_forge_a_line() -> None:
+    name = "queue\n  p = 0\x1b[2K::error::"
+    policy = Policy(rules=(Rule(metric=name, kind="binary", margin=0.05),))
+    lines = explained(report_of(basis_of(policy, {name: Measured(baseline=[1.0] * 9, candidate=[1.0] * 9)})))
+    assert not any("\n" in line or "\x1b" in line for line in lines)
+
+
+def test_an_old_report_says_that_it_cannot_explain_itself() -> None:
+    report = report_of(basis_of(*CASES["few"])).model_copy(update={"basis": {}})
+    assert explanation(report) is None
+    assert explained(report) == [
+        "this report was written before promptops could explain itself; run the test again"
+    ]
