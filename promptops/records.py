@@ -25,7 +25,7 @@ from promptops.yamltext import write_yaml
 
 MAX_BYTES: Final = 8_000_000
 MAX_FALLBACKS: Final = 20
-ADDED: Final = frozenset({"basis"})
+ADDED: Final = frozenset({"anchors", "basis", "look"})
 _VERSION_NAME = re.compile(r"v[0-9]+")
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=200)]
@@ -121,11 +121,22 @@ class SampleSet(_Record):
     n: Annotated[int, Field(ge=0)]
 
 
+class AnchorTest(_Record):
+    """A test that passed against an anchor, the version since which metrics had fallen: their differences, as shown."""
+
+    version: Positive
+    digest: Digest
+    run: str
+    differences: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+
+
 class Evidence(_Record):
     """What the gate saw (`evidence/<hex>.json`); `baseline` is None at a first release.
 
     `metrics` are rows of numbers and names as the gate judged them, `run` the id of the run that asked. `basis` is
-    everything that the verdict was reached from (`promptops.basis`), so that it can be reached again.
+    everything that the verdict was reached from (`promptops.basis`), so that it can be reached again. `look` says
+    how often this question had been asked, this time included, None where nobody knows; `anchors` are tests of the
+    candidate against what its metrics are measured from in the long run.
     """
 
     schema_: Literal["promptops.evidence/1"] = Field(default="promptops.evidence/1", alias="schema")
@@ -139,6 +150,8 @@ class Evidence(_Record):
     metrics: list[dict[str, Any]] = []
     alpha: Annotated[float, Field(gt=0, lt=1, strict=False)]
     basis: dict[str, Any] | None = None
+    look: Positive | None = None
+    anchors: list[AnchorTest] | None = None
     tool_version: str
     model: str
     provider: str

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptops.records import AnchorTest
+
 SCHEMA = "promptops.report/1"
 TEXT_LIMIT = 400
 
@@ -114,6 +116,20 @@ class Unscored(_Part):
     by_kind: dict[str, int] = {}
 
 
+class Look(_Part):
+    """How often this question was asked, this time included, and the level that is left for it.
+
+    `number` is the least that it can be where `known` is False, and `why` says what is not known. `alpha` is the
+    one-sided level of this look, `whole` that of all looks together.
+    """
+
+    number: int
+    known: bool
+    alpha: float
+    whole: float
+    why: str = ""
+
+
 class Spend(_Part):
     """Calls of this run; dollars are None where a price is unknown, never 0."""
 
@@ -140,6 +156,8 @@ class Report(_Part):
     latency: dict[str, float | None] = {}
     looks: int | None = None
     candidates_tried: int | None = None
+    look: Look | None = None
+    anchors: list[AnchorTest] = []
     digests: dict[str, str] = {}
     models: dict[str, str] = {}
     alpha: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from promptops.errors import RunStopped
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
+from promptops.evaluation.ledger import Look, about, at_level, take_look
 from promptops.evaluation.lines import metric_lines
 from promptops.evaluation.plan import Plan
 from promptops.importers.digest import content_hash, samples_digest
@@ -72,8 +74,9 @@ async def evaluate(plan: Plan, options: Options) -> Report:
                 on_progress=options.on_progress,
             )
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
-        basis = basis_of(plan, columns)
-        report = _report(plan, basis, columns, progress, journal)
+        look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.calls > 0)
+        basis = basis_of(at_level(plan, look), columns)
+        report = _report(plan, look, basis, columns, progress, journal)
         (workspace.state / "runs" / plan.run / "report.json").write_text(
             report_json(report), encoding="utf-8"
         )
@@ -106,6 +109,8 @@ def _header(plan: Plan) -> Mapping[str, object]:
         "seed": _seed(plan),
         "samples": plan.samples.n,
         "tool_version": tool_version(),
+        # Two beginnings of the same run draw their own answers: the ledger of looks tells them apart by this.
+        "begun": secrets.token_hex(8),
     }
 
 
@@ -163,7 +168,9 @@ def basis_of(plan: Plan, columns: Columns) -> Basis:
     return Basis(policy=policy, findings=summarise(policy, measured), first=plan.baseline is None)
 
 
-def _report(plan: Plan, basis: Basis, columns: Columns, progress: Progress, journal: Journal) -> Report:
+def _report(
+    plan: Plan, look: Look, basis: Basis, columns: Columns, progress: Progress, journal: Journal
+) -> Report:
     verdict = basis.verdict()
     lines = metric_lines(verdict)
     return Report(
@@ -184,9 +191,13 @@ def _report(plan: Plan, basis: Basis, columns: Columns, progress: Progress, jour
         digests=dict(plan.digests),
         models=_models(plan),
         alpha=verdict.alpha,
+        looks=look.number if look.known else None,
+        candidates_tried=look.tried,
+        look=look.line(plan.policy.alpha),
+        anchors=list(plan.anchors),
         basis=basis.as_json(),
         inconclusive=plan.policy.inconclusive,
-        warnings=[*plan.warnings, *_about_models(plan, columns)],
+        warnings=[*about(look, plan.policy.alpha), *plan.warnings, *_about_models(plan, columns)],
         run=plan.run,
         tool_version=tool_version(),
     )

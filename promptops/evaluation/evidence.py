@@ -25,6 +25,8 @@ def evidence_of(report: Report, *, at: str) -> Evidence:
         metrics=[_row(line) for line in report.metrics],
         alpha=report.alpha,
         basis=report.basis or None,
+        look=report.looks,
+        anchors=report.anchors or None,
         tool_version=report.tool_version,
         model=report.models["candidate"].partition("/")[2],
         provider=report.models["candidate"].partition("/")[0],

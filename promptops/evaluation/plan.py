@@ -15,6 +15,7 @@ from typing import Any
 import rfc8785
 
 from promptops.errors import ConfigError, InvalidInput
+from promptops.evaluation.anchor import anchored, committed_releases
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.scoring import placed
 from promptops.gate import Policy
@@ -22,6 +23,7 @@ from promptops.ports import Scorer
 from promptops.prompts.model import GateSpec, Prompt, ScorerSpec
 from promptops.prompts.render import render_sample
 from promptops.reading import Contender
+from promptops.records import AnchorTest, Evidence
 from promptops.samples import Sample
 from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.scorers.build import build_scorer
@@ -31,7 +33,11 @@ from promptops.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One test, complete. `baseline` is None at a first release."""
+    """One test, complete. `baseline` is None at a first release.
+
+    `evidence` is what is committed about this prompt's versions, `anchors` the tests here that passed against what
+    its metrics are measured from in the long run.
+    """
 
     workspace: Workspace
     baseline: Contender | None
@@ -41,6 +47,8 @@ class Plan:
     policy: Policy
     digests: Mapping[str, str]
     warnings: tuple[str, ...] = field(default=())
+    evidence: tuple[Evidence, ...] = ()
+    anchors: tuple[AnchorTest, ...] = ()
 
     @property
     def id(self) -> str:
@@ -66,6 +74,7 @@ def make_plan(
         NothingToDo: there is no sample.
         InvalidInput: a version cannot be rendered with a sample.
         ConfigError: a scorer cannot be made.
+        NotFound: `gate.anchor` names no version.
     """
     prompt = candidate.prompt
     _check_available(prompt.spec.gate)
@@ -75,6 +84,15 @@ def make_plan(
     )
     arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
     samples = survey(source, lambda sample: check_renders(arms, [sample]))
+    digests = {
+        "baseline": baseline.prompt.digest if baseline else "",
+        "candidate": prompt.digest,
+        "samples": samples.digest,
+        "policy": _policy_digest(prompt, specs, workspace),
+        "providers": _providers_digest(arms, workspace),
+    }
+    releases = committed_releases(workspace, prompt)
+    held = anchored(workspace, policy, releases, baseline=baseline, candidate=prompt, digests=digests)
     said = [
         chosen,
         _about_policy(baseline, prompt),
@@ -88,15 +106,11 @@ def make_plan(
         candidate=candidate,
         samples=samples,
         scorers=scorers,
-        policy=policy,
-        digests={
-            "baseline": baseline.prompt.digest if baseline else "",
-            "candidate": prompt.digest,
-            "samples": samples.digest,
-            "policy": _policy_digest(prompt, specs, workspace),
-            "providers": _providers_digest(arms, workspace),
-        },
-        warnings=tuple(text for text in said if text),
+        policy=held.policy,
+        digests=digests,
+        warnings=(*(text for text in said if text), *held.warnings),
+        evidence=tuple(found for _, found in releases.all_evidence(prompt.id)),
+        anchors=held.tests,
     )
 
 
@@ -110,7 +124,6 @@ def _check_available(gate: GateSpec) -> None:
     declared = {
         "gate.slices that may block": critical,
         "gate.sequential": gate.sequential is not None,
-        "gate.anchor": gate.anchor is not None,
     }
     if missing := [name for name, written in declared.items() if written]:
         raise ConfigError(f"{', '.join(missing)}: not available yet; remove it, so that nobody counts on it")

@@ -167,10 +167,17 @@ class Releases:
         Raises:
             InvalidFile: one cannot be read.
         """
+        return [(name, found) for name, found in self.all_evidence(prompt) if found.candidate == digest]
+
+    def all_evidence(self, prompt: str) -> list[tuple[str, Evidence]]:
+        """Return all evidence about a prompt's versions, by its hash, in no order.
+
+        Raises:
+            InvalidFile: one cannot be read.
+        """
         start = f"{folder(self.root)}/{prompt}/evidence/"
         contents = {path: data for path, data in self.files.items() if path.startswith(start)}
-        read = [(sha256(data), parse_evidence(data, path=path)) for path, data in contents.items()]
-        return [(name, evidence) for name, evidence in read if evidence.candidate == digest]
+        return [(sha256(data), parse_evidence(data, path=path)) for path, data in contents.items()]
 
     def _matches(self, prompt: str, pattern: re.Pattern[str]) -> list[re.Match[str]]:
         start = f"{folder(self.root)}/{prompt}/"

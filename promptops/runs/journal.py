@@ -120,6 +120,10 @@ class Journal:
         """Add to run.json what only the run could tell, such as the model that answered."""
         self._write_header({**json.loads(self._header.read_bytes()), **facts})
 
+    def recall(self, name: str) -> Any:
+        """Return what run.json says under a name; None where it says nothing."""
+        return json.loads(self._header.read_bytes()).get(name)
+
     def close(self) -> None:
         """Make everything durable, and let go."""
         try:

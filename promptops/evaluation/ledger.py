@@ -1,0 +1,213 @@
+"""Which look at a question a test is: what the ledger here and the committed evidence know, counted.
+
+A question is a prompt, a baseline and a candidate. Another run of it (other samples, another policy, answers drawn
+anew) is another look, judged at a level of its own (stats/looks.py); reading the same answers again is not, and a
+run that stopped showed nothing. Where earlier looks may have left no trace here, the number is the least that it
+can be, and `known` is False: it is said, never guessed away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from promptops.evaluation.plan import Plan
+from promptops.gitstore.trees import prompts
+from promptops.records import Evidence
+from promptops.report import Look as LookLine
+from promptops.runs.ledger import NAME, Entry, Ledger, read, record
+from promptops.stats.looks import alpha_at
+from promptops.workspace import STATE, Workspace
+
+MANY_CANDIDATES = 10  # from here on the best of them looks good by luck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked, and in which run; digests, `baseline` empty at a first release."""
+
+    prompt: str
+    baseline: str
+    candidate: str
+    samples: str
+    run: str
+
+    def is_asked_by(self, other: Entry) -> bool:
+        same = (self.prompt, self.baseline, self.candidate)
+        return same == (other.prompt, other.baseline, other.candidate)
+
+    def is_answered_by(self, evidence: Evidence) -> bool:
+        baseline = evidence.baseline.digest if evidence.baseline else ""
+        return (self.prompt, self.baseline, self.candidate) == (evidence.prompt, baseline, evidence.candidate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The look that a test is, counted from 1; `known` is False where it is only the least that it can be.
+
+    `why` says why not, in words; `tried` is how many candidates were tested on these samples, None if unknown.
+    """
+
+    number: int
+    known: bool = True
+    why: str = ""
+    tried: int | None = None
+
+    def alpha(self, whole: float) -> float:
+        """The one-sided level at which this look is judged, `whole` being that of all looks together."""
+        return alpha_at(self.number, whole)
+
+    def line(self, whole: float) -> LookLine:
+        """Return it as a report says it."""
+        return LookLine(
+            number=self.number, known=self.known, alpha=self.alpha(whole), whole=whole, why=self.why
+        )
+
+
+def question_of(plan: Plan) -> Question:
+    return Question(
+        prompt=plan.id,
+        baseline=plan.digests["baseline"],
+        candidate=plan.digests["candidate"],
+        samples=plan.samples.digest,
+        run=plan.run,
+    )
+
+
+def take_look(plan: Plan, *, begun: str, asked: bool) -> Look:
+    """Write down the look that is about to be shown, and return it.
+
+    `begun` is the mark of the run's beginning, `asked` whether anybody was asked just now: a run that begins anew
+    with answers that are there already shows nothing new.
+
+    Raises:
+        PromptopsError: the ledger cannot be written.
+    """
+    question, ci = question_of(plan), in_ci(plan.workspace.environ)
+
+    def decide(ledger: Ledger) -> tuple[Look, tuple[Entry, ...]]:
+        look, is_new = _count(question, ledger, plan.evidence, begun=begun, asked=asked, ci=ci)
+        return look, (_entry(question, begun, look),) if is_new else ()
+
+    return record(plan.workspace.state, lambda: _present(plan.workspace), decide)
+
+
+def next_look(plan: Plan) -> Look:
+    """Return the look that running this plan would be, writing nothing; what is in its journal is taken as read."""
+    question, ledger = question_of(plan), read(plan.workspace.state)
+    if not ledger.existed:
+        ledger = replace(ledger, present=frozenset(_present(plan.workspace)))
+    ci = in_ci(plan.workspace.environ)
+    return _count(question, ledger, plan.evidence, begun="", asked=False, ci=ci)[0]
+
+
+def at_level(plan: Plan, look: Look) -> Plan:
+    """Return the plan as it is judged at this look."""
+    return replace(plan, policy=replace(plan.policy, alpha=look.alpha(plan.policy.alpha)))
+
+
+def about(look: Look, whole: float) -> list[str]:
+    """What a reader has to know about the look; nothing at an ordinary first one."""
+    level = f"judged at {_percent(look.alpha(whole))}"
+    said = []
+    if not look.known:
+        said.append(f"looks: unknown: {look.why}; {level}, as look {look.number}")
+    elif look.number > 1:
+        said.append(
+            f"look {look.number} at this change: {level} instead of {_percent(alpha_at(1, whole))}, "
+            f"so that all looks together err at most {_percent(whole)} of the time"
+        )
+    if look.tried is not None and look.tried >= MANY_CANDIDATES:
+        said.append(
+            f"{look.tried} candidates were tested on these samples, and the best of many looks good by luck: "
+            "judge it on a fresh set"
+        )
+    return said
+
+
+def _percent(level: float) -> str:
+    return f"{level * 100:.3g} %"
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a clone for one job, which forgets: every CI service says so in `CI`."""
+    return environ.get("CI", "").strip().lower() not in ("", "0", "false", "no")
+
+
+def _present(workspace: Workspace) -> list[str]:
+    """The digests of what can be read of the work tree's prompts: nobody knows how often they were tested."""
+    found = [prompts(workspace.repo, None, root=root).prompts for root in workspace.roots]
+    return [prompt.digest for here in found for prompt in here]
+
+
+def _entry(question: Question, begun: str, look: Look) -> Entry:
+    return Entry(
+        prompt=question.prompt,
+        baseline=question.baseline,
+        candidate=question.candidate,
+        samples=question.samples,
+        run=question.run,
+        begun=begun,
+        look=look.number,
+        known=look.known,
+    )
+
+
+def _count(
+    question: Question, ledger: Ledger, told: tuple[Evidence, ...], *, begun: str, asked: bool, ci: bool
+) -> tuple[Look, bool]:
+    """Return the look, and whether the ledger has to learn of it."""
+    before = [entry for entry in ledger.entries if question.is_asked_by(entry)]
+    answers = [one for one in told if question.is_answered_by(one)]
+    why = _why_unknown(question, ledger, before, answers, ci=ci)
+    tried = _tried(question, ledger, told, ci=ci)
+    same = [entry for entry in before if entry.run == question.run]
+    exact = [entry for entry in same if entry.begun == begun]
+    again = exact or ([] if asked else same)
+    number = again[-1].look if again else _number(question, before, answers)
+    return Look(number=number, known=not why, why=why, tried=tried), not exact
+
+
+def _number(question: Question, before: list[Entry], answers: list[Evidence]) -> int:
+    """Count the looks at this question so far: the ledger's, and those of evidence that it has not seen."""
+    runs = {entry.run for entry in before}
+    elsewhere = {one.run: one.look for one in answers if one.run not in runs}
+    if question.run in elsewhere and (elsewhere[question.run] or not before):
+        return elsewhere[question.run] or 1
+    taken = {entry.look for entry in before}
+    highest = max([*taken, *(look for look in elsewhere.values() if look), 0])
+    return 1 + max(highest, len(taken) + len(elsewhere))
+
+
+def _why_unknown(
+    question: Question, ledger: Ledger, before: list[Entry], answers: list[Evidence], *, ci: bool
+) -> str:
+    """Say why earlier looks at this question may have left no trace here; nothing where none can have been."""
+    place = f"{STATE}/{NAME}"
+    if ledger.unreadable:
+        return f"{place}:{ledger.unreadable[0]} cannot be read and may be an earlier look; restore the line"
+    if before:
+        known = all(entry.known for entry in before)
+        return "" if known else "the looks before the first one that is counted here are not known"
+    if any(one.look for one in answers):
+        return ""
+    if ci:
+        return "a CI clone forgets; where the version was tested and promoted, its evidence tells"
+    if not ledger.existed or question.candidate in ledger.present:
+        return f"this clone does not know what was tested before {place} began; from now on it is counted"
+    return ""
+
+
+def _tried(question: Question, ledger: Ledger, told: tuple[Evidence, ...], *, ci: bool) -> int | None:
+    """Count the candidates compared with this baseline on these samples, this one included."""
+    here = (question.prompt, question.baseline, question.samples)
+    found = {
+        entry.candidate for entry in ledger.entries if (entry.prompt, entry.baseline, entry.samples) == here
+    }
+    for one in told:
+        baseline = one.baseline.digest if one.baseline else ""
+        if (one.prompt, baseline, one.samples.digest) == here:
+            found.add(one.candidate)
+    found.add(question.candidate)
+    unknown = ci or not ledger.existed or ledger.unreadable
+    return None if unknown and len(found) < MANY_CANDIDATES else len(found)
