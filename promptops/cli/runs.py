@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
     from promptops.evaluation.testing import Tested
+    from promptops.report import Report
 
 Against = Annotated[
     str | None,
@@ -28,6 +29,12 @@ Where = Annotated[
 Recorded = Annotated[
     bool,
     typer.Option("--recorded", help="Ask nobody: answers come from the cache, a missing one ends the run."),
+]
+
+
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Also say how: every method, its reason, the numbers that went in."),
 ]
 
 
@@ -62,6 +69,7 @@ def test(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="Also append the report as Markdown.")
     ] = None,
+    explain: Explain = False,
     json: Json = False,
 ) -> None:
     """Compare the work tree with what is live.
@@ -88,13 +96,13 @@ def test(
     tested = asyncio.run(
         test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run)
     )
-    _show(tested, json=json, markdown=markdown)
+    _show(tested, json=json, markdown=markdown, explain=explain)
     if tested.stopped:
         note(f"error: {tested.stopped}")
     sys.exit(tested.exit_code())
 
 
-def _show(tested: Tested, *, json: bool, markdown: Path | None) -> None:
+def _show(tested: Tested, *, json: bool, markdown: Path | None, explain: bool) -> None:
     from promptops.cli.output import console, show, show_json
     from promptops.reports.markdown import markdown as as_markdown
     from promptops.reports.terminal import print_report
@@ -103,7 +111,10 @@ def _show(tested: Tested, *, json: bool, markdown: Path | None) -> None:
         with markdown.open("a", encoding="utf-8") as file:
             file.write(as_markdown(tested.reports))
     if json:
-        show_json(tested.as_json())
+        values = tested.as_json()
+        if explain and tested.reports:
+            values["reports"] = [_with_explanation(one) for one in tested.reports]
+        show_json(values)
         return
     for line in tested.said:
         show(line)
@@ -111,6 +122,23 @@ def _show(tested: Tested, *, json: bool, markdown: Path | None) -> None:
         if number:
             show("")
         print_report(one, console())
+        if explain:
+            _explain(one)
+
+
+def _explain(found: Report) -> None:
+    # Only here: the statistics are not loaded to show an old report.
+    from promptops.cli.output import show
+    from promptops.reports.explain import explained
+
+    for line in explained(found):
+        show(line)
+
+
+def _with_explanation(found: Report) -> dict[str, Any]:
+    from promptops.reports.explain import with_explanation
+
+    return with_explanation(found)
 
 
 def try_(
@@ -176,23 +204,28 @@ def report(
         str | None, typer.Argument(metavar="[ID]", help="The prompt; default: the last test of any.")
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    explain: Explain = False,
     json: Json = False,
 ) -> None:
     """Show the last report again; nothing is asked and no verdict changes."""
     from promptops.cli.here import workspace
-    from promptops.cli.output import console
+    from promptops.cli.output import console, show_json
     from promptops.evaluation.past import last_report
     from promptops.reports.machine import report_json
     from promptops.reports.markdown import markdown as as_markdown
     from promptops.reports.terminal import print_report
 
     found = last_report(workspace(), prompt)
-    if json:
+    if json and explain:
+        show_json(_with_explanation(found))
+    elif json:
         sys.stdout.write(report_json(found))
     elif markdown:
         sys.stdout.write(as_markdown([found]))
     else:
         print_report(found, console())
+        if explain:
+            _explain(found)
 
 
 def cache_stats(json: Json = False) -> None:

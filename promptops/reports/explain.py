@@ -44,6 +44,15 @@ def explanation(report: Report) -> dict[str, Any] | None:
     }
 
 
+def with_explanation(report: Report) -> dict[str, Any]:
+    """Return the report as JSON values with its explanation under `explain`.
+
+    Raises:
+        InvalidInput: the report's basis cannot be read.
+    """
+    return {**report.model_dump(mode="json", by_alias=True), "explain": explanation(report)}
+
+
 def _metric(one: MetricVerdict, claims: Sequence[Claim]) -> dict[str, Any]:
     rule, result = one.rule, one.result
     return {
@@ -151,10 +160,10 @@ def _claim_lines(claim: dict[str, Any], methods: dict[str, Any]) -> list[str]:
         f"  {claim['says']}: {'shown' if claim['shown'] else 'not shown'}",
         f"    H0: {claim['null']}   {_pairs(results)}",
         f"    {claim['over']}: {_pairs(claim['numbers'])}",
-        f"    by {method['name']}, the {method['formula']}: {method['why']}",
+        f"    by {method['name']} ({method['formula']}): {method['why']}",
     ]
     if limit is not method:
-        lines.append(f"    limit by {limit['name']}, {limit['formula']}")
+        lines.append(f"    limit by {limit['name']} ({limit['formula']})")
     return lines
 
 

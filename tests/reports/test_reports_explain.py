@@ -56,8 +56,8 @@ def read(lines: list[str]) -> Text:
             metric = found[1]
         if found := CLAIM.match(line):
             over, numbers = re.fullmatch(r"    (.*?): ?(.*)", lines[number + 1]).groups()
-            by = re.match(r"    by (\S+), ", lines[number + 2])[1]
-            other = re.match(r"    limit by (\S+), ", [*lines, ""][number + 3])
+            by = re.match(r"    by (\S+) \(", lines[number + 2])[1]
+            other = re.match(r"    limit by (\S+) \(", [*lines, ""][number + 3])
             text.claims.append(
                 Printed(
                     metric=metric,

@@ -1,0 +1,49 @@
+"""`--explain` on the command line: the same verdict, and how it was reached."""
+
+from __future__ import annotations
+
+import re
+
+from cli_help import ID, Project
+
+
+def test_a_test_explains_itself_and_a_report_again(project: Project) -> None:
+    project.reword("quick")
+    said = project.run("test", ID, "--explain")
+    assert said.code == 3
+    assert "REGRESSION" in said.out
+    assert "H0: D >= 0   p = " in said.out
+    assert "by mcnemar-midp (McNemar's test, mid-p): " in said.out
+    assert "source   Fagerland, Lydersen & Laake 2013" in said.out
+    again = project.run("report", ID, "--explain")
+    assert again.code == 0
+    assert again.out == said.out
+    assert len(project.run("report", ID).out) < len(again.out)
+
+
+def test_programs_get_it_beside_the_report(project: Project) -> None:
+    project.reword("quick")
+    tested = project.run("test", ID, "--explain", "--json").json["reports"][0]
+    assert tested["explain"]["verdict"] == tested["verdict"] == "regression"
+    assert tested["explain"]["metrics"][0]["claims"][0]["null"].startswith("D <= ")
+    assert project.run("report", "--json", "--explain").json == tested
+    assert "explain" not in project.run("report", "--json").json
+
+
+def test_the_p_values_of_the_table_are_those_that_are_explained(project: Project) -> None:
+    project.reword("quick")
+    report = project.run("test", ID, "--explain", "--json").json["reports"][0]
+    claims = {one["name"]: one["claims"] for one in report["explain"]["metrics"]}
+    for line in report["metrics"]:
+        found = {claim["null"][:4]: claim for claim in claims[line["name"]]}
+        if "D <=" in found and line["p_noninferior"] is not None:
+            assert found["D <="]["p"] == line["p_noninferior"]
+        if "D >=" in found:
+            assert found["D >="]["p"] == line["p_harm"]
+            assert found["D >="]["adjusted"] == line["p_harm_adjusted"]
+
+
+def test_a_first_release_explains_its_floor(fresh: Project) -> None:
+    said = fresh.run("test", ID, "--explain")
+    assert re.search(r"H0: mean <= \S+   limit = ", said.out)
+    assert "by clopper-pearson (Clopper & Pearson's exact limit of a proportion)" in said.out
