@@ -98,7 +98,7 @@ def judge(policy: Policy, findings: Findings, *, complete: bool = True) -> Verdi
     """
     results = [_measure(rule, findings[rule.name], policy) for rule in policy.rules]
     explored = explore(policy, findings)
-    others = blocking(policy, explored)
+    others = [*blocking(policy, explored), *[None] * _floors_by_bets(policy, findings)]
     harm = _adjusted(
         [*(result.p_harm for result in results), *others],
         [*(rule.role != "observe" for rule in policy.rules), *[True] * len(others)],
@@ -136,8 +136,22 @@ def judge_first(policy: Policy, findings: Findings, *, complete: bool = True) ->
 def _measure(rule: Rule, finding: Finding, policy: Policy) -> MetricResult:
     from promptops.stats.metric import measure
 
-    found = measure(question_of(rule, policy), finding.compared)
+    question = question_of(rule, policy)
+    if finding.bets is None:
+        found = measure(question, finding.compared)
+    else:
+        from promptops.stats.bets import compared_by_bets
+
+        # What was only observed needs no test of a fixed size: it would not be used.
+        found = compared_by_bets(measure(replace(question, role="observe"), finding.compared), finding.bets)
     return replace(found, warnings=(*found.warnings, finding.problem)) if finding.problem else found
+
+
+def _floors_by_bets(policy: Policy, findings: Findings) -> int:
+    """How many floors share the family of harm: those of a sequential test, which looks at them again and again."""
+    if all(finding.bets is None for finding in findings.values()):
+        return 0
+    return sum(rule.floor is not None for rule in policy.rules)
 
 
 def _adjusted(pvalues: Sequence[float | None], members: Sequence[bool]) -> list[float | None]:
@@ -187,6 +201,10 @@ def _alone(found: MetricVerdict, finding: Finding, policy: Policy, complete: boo
     floor = (
         judge_floor(rule.kind, lone, floor=rule.floor, alpha=policy.alpha) if rule.floor is not None else None
     )
+    if floor is not None and finding.bets is not None:
+        from promptops.stats.bets import floor_by_bets
+
+        floor = floor_by_bets(floor, finding.bets)
     never = judge_never(lone, alpha=policy.alpha) if rule.never else None
     if never is not None and never.status == Status.PASS and not complete:
         never = replace(never, status=Status.INCONCLUSIVE, reason="incomplete")

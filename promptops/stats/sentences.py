@@ -48,6 +48,8 @@ def open_guardrail(name: str, result: MetricResult) -> str:
         return f"{name} was measured on no pair, so nothing is shown"
     if result.reason == "missing":
         return _missing(name, result)
+    if result.reason == "decided_at_the_end":
+        return _waits(name, result)
     way = "rise" if result.kind == "ratio" else "fall"
     text = f"{name}: a {way} beyond the allowed {amount(result.kind, result.margin)} is not ruled out"
     worst = _fall(result, result.upper if result.kind == "ratio" else result.lower)
@@ -71,6 +73,10 @@ def _missing(name: str, result: MetricResult) -> str:
     return f"{name}: {lost}, too many to pass"
 
 
+def _waits(name: str, result: MetricResult) -> str:
+    return f"{name} is tested once, when all samples that were declared are in; {result.n} are"
+
+
 def _more(result: MetricResult) -> str:
     if "more_samples_likelier_confirm" in result.notes:
         return "; more samples are likelier to confirm a regression"
@@ -87,6 +93,8 @@ def open_target(name: str, result: MetricResult) -> str:
         return _missing(name, result)
     if result.reason == "not_measured":
         return f"{name} must improve, but was measured on no pair"
+    if result.reason == "decided_at_the_end":
+        return _waits(name, result)
     return (
         f"{name} must improve, which is not shown: it {change(result)} over {result.n} samples{_more(result)}"
     )
