@@ -61,8 +61,8 @@ class Design:
 
     @property
     def single(self) -> bool:
-        """Whether a run is one test of independent samples, so that the gate alone can be asked the same."""
-        return self.story is once and self.setting.clusters is None
+        """Whether a run is one test, so that the gate alone can be asked the same."""
+        return self.story is once
 
     def tolerated(self, runs: int) -> float:
         """The level and three standard errors of a share of `runs`."""
@@ -221,6 +221,40 @@ def hanging(rng: np.random.Generator) -> Truth:
     )
 
 
+EQUAL = tuple(np.repeat(np.arange(20), 5).tolist())
+UNEQUAL = tuple(np.repeat(np.arange(20), [1] * 5 + [2] * 5 + [5] * 5 + [12] * 5).tolist())
+
+
+def alike(rng: np.random.Generator, clusters: Sequence[int], icc: float = 0.3) -> Floats:
+    """Uniform numbers by sample, as alike within a cluster as `icc` says."""
+    from scipy.special import ndtr
+
+    codes = np.asarray(clusters)
+    common, own = rng.normal(size=codes.max() + 1)[codes], rng.normal(size=codes.size)
+    return np.asarray(ndtr(np.sqrt(icc) * common + np.sqrt(1 - icc) * own))
+
+
+def conversations(clusters: Sequence[int], shift: float) -> Draw:
+    def draw(rng: np.random.Generator) -> Truth:
+        return both([scores(rng, alike(rng, clusters), shift=shift)])
+
+    return draw
+
+
+def conversations_unchanged(rng: np.random.Generator) -> Truth:
+    return both([checks(alike(rng, UNEQUAL), fixed=0.15, broken=0.15)])
+
+
+# The first forty were drawn for certain, the others one of four: .1 better there, .0875 worse here, .05 worse in all.
+CHANCES = (1.0,) * 40 + (0.25,) * 40
+
+
+def weighted(rng: np.random.Generator) -> Truth:
+    shift = np.where(np.asarray(CHANCES) == 1.0, 0.1, -0.0875)
+    pair = scores(rng, rng.random(len(CHANCES)), shift=0.0, spread=0.2)
+    return both([pair + np.stack([np.zeros(len(CHANCES)), shift])])
+
+
 DESIGNS = (
     Design(
         name="nothing changed",
@@ -298,6 +332,34 @@ DESIGNS = (
         draw=hanging,
         claim=metric_passes("latency"),
         seed=11,
+    ),
+    Design(
+        name="20 equal conversations at the margin",
+        setting=setting(BOUNDED, n=100, clusters=EQUAL),
+        draw=conversations(EQUAL, -0.05),
+        claim=passes,
+        seed=12,
+    ),
+    Design(
+        name="20 unequal conversations at the margin",
+        setting=setting(BOUNDED, n=100, clusters=UNEQUAL),
+        draw=conversations(UNEQUAL, -0.05),
+        claim=passes,
+        seed=13,
+    ),
+    Design(
+        name="20 unequal conversations unchanged",
+        setting=setting(BINARY, n=100, clusters=UNEQUAL),
+        draw=conversations_unchanged,
+        claim=regresses,
+        seed=14,
+    ),
+    Design(
+        name="weighted samples at the margin",
+        setting=setting(BOUNDED, n=len(CHANCES), chances=CHANCES),
+        draw=weighted,
+        claim=passes,
+        seed=15,
     ),
 )
 

@@ -116,9 +116,10 @@ async def answer(request: Request) -> Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What stands in the repository: scorers and limits as they are written, and samples by cluster and slice.
+    """What stands in the repository: scorers and limits as they are written, and the samples.
 
-    `clusters` names the conversation of each sample; None: every sample is one of its own.
+    `clusters` names the conversation of each sample, None: every sample is one of its own. `chances` says with
+    which probability each was drawn, `languages` its slice.
     """
 
     n: int
@@ -126,6 +127,8 @@ class Setting:
     limits: Mapping[str, Any] = field(default_factory=dict)
     gate: Mapping[str, Any] = field(default_factory=dict)
     clusters: Sequence[int] | None = None
+    chances: Sequence[float] | None = None
+    languages: Sequence[str] | None = None
 
     def prompt(self, version: str) -> str:
         spec = {
@@ -149,6 +152,10 @@ class Setting:
         found: dict[str, Any] = {"inputs": {"number": str(first + place)}}
         if self.clusters is not None:
             found["cluster"] = {"conversation_id": f"c{first}-{self.clusters[place]}"}
+        if self.chances is not None:
+            found["inclusion_prob"] = self.chances[place]
+        if self.languages is not None:
+            found["slices"] = {"language": self.languages[place]}
         return found
 
 
