@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptops.errors import ConfigError
+from promptops.runs.ledger import begin
+from promptops.workspace import STATE
 
 PROMPT = "language-id"
 FILE = f"prompts/{PROMPT}.prompt.yaml"
@@ -159,6 +161,7 @@ def _build(place: Path, *, recorded: bool) -> None:
     for name in ("demo", "recorded") if recorded else ("demo",):
         shutil.copytree(source / name, place / name)
     (place / ".gitignore").write_text(".promptops/\n", encoding="utf-8")
+    begin(place / STATE)  # nothing was tested in a repository that is made just now
     for command in (
         ("init", "-q", "-b", "main"),
         ("add", "-A"),

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from promptops.config import FILE_NAME
 from promptops.errors import ConfigError, InvalidInput
+from promptops.gitstore.releases import read_releases
 from promptops.gitstore.trees import prompts
 from promptops.prompts.parse import check_id
 from promptops.prompts.schema import json_schema
+from promptops.runs.ledger import begin
 from promptops.workspace import STATE, Workspace
 
 CONFIG = """\
@@ -41,6 +43,7 @@ class Started:
 
 def initialise(folder: Path) -> Started:
     """Write what is missing of a set-up; running it again changes nothing but the editor's schema."""
+    is_empty = not any((folder / "prompts").rglob("*.prompt.*"))
     texts = {
         FILE_NAME: CONFIG,
         "prompts/.gitkeep": "",
@@ -50,6 +53,8 @@ def initialise(folder: Path) -> Started:
     written = [name for name, text in texts.items() if _write_new(folder / name, text)]
     if _ignore(folder / ".gitignore"):
         written.append(".gitignore")
+    if is_empty:
+        begin(folder / STATE)  # nothing can have been tested before
     names = (*texts, ".gitignore")
     return Started(written=tuple(written), kept=tuple(name for name in names if name not in written))
 
@@ -63,14 +68,21 @@ def new_prompt(workspace: Workspace, prompt_id: str) -> Path:
     """
     if problem := check_id(prompt_id):
         raise InvalidInput(problem)
-    for root in workspace.roots:
-        for prompt in prompts(workspace.repo, None, root=root).prompts:
-            if prompt.id == prompt_id:
-                raise ConfigError(f"{prompt.path} is there already, and its id is {prompt_id}")
+    known = [one for root in workspace.roots for one in prompts(workspace.repo, None, root=root).prompts]
+    for prompt in known:
+        if prompt.id == prompt_id:
+            raise ConfigError(f"{prompt.path} is there already, and its id is {prompt_id}")
+    if not known and not _was_released(workspace):
+        begin(workspace.state)  # the first prompt: nothing can have been tested before
     path = workspace.top / workspace.roots[0] / f"{prompt_id}.prompt.yaml"
     if not _write_new(path, PROMPT):
         raise ConfigError(f"{path.relative_to(workspace.top)} is there already")
     return path
+
+
+def _was_released(workspace: Workspace) -> bool:
+    head = workspace.repo.head()
+    return any(read_releases(workspace.repo, head, root=root).files for root in workspace.roots)
 
 
 def _write_new(path: Path, text: str) -> bool:

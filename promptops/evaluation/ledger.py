@@ -8,13 +8,16 @@ can be, and `known` is False: it is said, never guessed away.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from promptops.evaluation.plan import Plan
 from promptops.gitstore.trees import prompts
 from promptops.records import Evidence
 from promptops.report import Look as LookLine
+from promptops.report import Report
 from promptops.runs.ledger import NAME, Entry, Ledger, read, record
 from promptops.stats.looks import alpha_at
 from promptops.workspace import STATE, Workspace
@@ -86,8 +89,10 @@ def take_look(plan: Plan, *, begun: str, asked: bool) -> Look:
     question, ci = question_of(plan), in_ci(plan.workspace.environ)
 
     def decide(ledger: Ledger) -> tuple[Look, tuple[Entry, ...]]:
-        look, is_new = _count(question, ledger, plan.evidence, begun=begun, asked=asked, ci=ci)
-        return look, (_entry(question, begun, look),) if is_new else ()
+        left = () if ledger.existed else looks_left(plan.workspace.state)
+        known = replace(ledger, entries=(*ledger.entries, *left))
+        look, is_new = _count(question, known, plan.evidence, begun=begun, asked=asked, ci=ci)
+        return look, (*left, _entry(question, begun, look)) if is_new else left
 
     return record(plan.workspace.state, lambda: _present(plan.workspace), decide)
 
@@ -96,7 +101,8 @@ def next_look(plan: Plan) -> Look:
     """Return the look that running this plan would be, writing nothing; what is in its journal is taken as read."""
     question, ledger = question_of(plan), read(plan.workspace.state)
     if not ledger.existed:
-        ledger = replace(ledger, present=frozenset(_present(plan.workspace)))
+        left = looks_left(plan.workspace.state)
+        ledger = replace(ledger, entries=left, present=frozenset(_present(plan.workspace)))
     ci = in_ci(plan.workspace.environ)
     return _count(question, ledger, plan.evidence, begun="", asked=False, ci=ci)[0]
 
@@ -138,6 +144,27 @@ def _present(workspace: Workspace) -> list[str]:
     """The digests of what can be read of the work tree's prompts: nobody knows how often they were tested."""
     found = [prompts(workspace.repo, None, root=root).prompts for root in workspace.roots]
     return [prompt.digest for here in found for prompt in here]
+
+
+def looks_left(state: Path) -> tuple[Entry, ...]:
+    """What the reports of earlier runs tell where there is no ledger: some looks, and nobody knows how many more."""
+    found: list[Entry] = []
+    paths = (state / "runs").glob("*/report.json")
+    for path in sorted(paths, key=lambda one: (one.stat().st_mtime_ns, one)):
+        try:
+            report = Report.model_validate(json.loads(path.read_bytes()))
+        except (ValueError, OSError, RecursionError):
+            continue
+        question = Question(
+            prompt=report.prompt.id,
+            baseline=report.digests.get("baseline", ""),
+            candidate=report.digests.get("candidate", ""),
+            samples=report.samples.digest,
+            run=report.run,
+        )
+        number = 1 + sum(question.is_asked_by(entry) for entry in found)
+        found.append(_entry(question, "", Look(number=number, known=False)))
+    return tuple(found)
 
 
 def _entry(question: Question, begun: str, look: Look) -> Entry:
