@@ -13,10 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from promptops.errors import PromptopsError
-from promptops.gitstore.releases import folder, read_releases, release_ref
-from promptops.prompts.model import Prompt
-from promptops.records import Evidence, parse_evidence
+from promptops.records import Evidence
 from promptops.report import MetricLine, Report
 from promptops.stats.planning import cautious_sd
 from promptops.stats.results import Kind
@@ -53,10 +50,10 @@ class Spread:
     icc: float | None = None
 
 
-def earlier_tests(workspace: Workspace, prompt: Prompt) -> tuple[Past, ...]:
-    """Return what is known of tests of this prompt, each run once."""
+def earlier_tests(workspace: Workspace, prompt: str, evidence: Iterable[Evidence]) -> tuple[Past, ...]:
+    """Return what is known of tests of this prompt, each run once: the newest reports, then what is committed."""
     found: dict[str, Past] = {}
-    for past in (*_reported(workspace, prompt.id), *_committed(workspace, prompt)):
+    for past in (*_reported(workspace, prompt), *map(_of_evidence, evidence)):
         found.setdefault(past.run, past)
     return tuple(found.values())
 
@@ -85,25 +82,20 @@ def _of_report(report: Report) -> Past:
     )
 
 
-def _committed(workspace: Workspace, prompt: Prompt) -> Iterable[Past]:
-    root = workspace.root_of(prompt.path)
-    ref = release_ref(workspace.repo, workspace.config.release_branch)
-    releases = read_releases(workspace.repo, ref.commit, root=root, prompt=prompt.id)
-    start = f"{folder(root)}/{prompt.id}/evidence/"
-    for path in sorted(releases.files):
-        if path.startswith(start):
-            try:
-                yield _of_evidence(parse_evidence(releases.files[path], path=path))
-            except (PromptopsError, ValidationError):
-                continue
-
-
 def _of_evidence(evidence: Evidence) -> Past:
     return Past(
         run=evidence.run,
         digests=(evidence.baseline.digest if evidence.baseline else None, evidence.candidate),
-        lines=tuple(MetricLine.model_validate(row) for row in evidence.metrics),
+        lines=tuple(_lines(evidence)),
     )
+
+
+def _lines(evidence: Evidence) -> Iterable[MetricLine]:
+    for row in evidence.metrics:
+        try:
+            yield MetricLine.model_validate(row)
+        except ValidationError:
+            continue  # written by another version of this tool
 
 
 def spread(tests: Sequence[Past], metric: str, kind: Kind) -> Spread | None:

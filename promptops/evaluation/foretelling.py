@@ -49,10 +49,12 @@ def dollars(usd: float) -> str:
 
 
 def _about_samples(found: Outlook) -> list[str]:
-    lines = [
-        f"  look {found.look} at this change: tested at alpha = {found.alpha:.3g}, "
-        f"intervals of {(1 - 2 * found.alpha) * 100:.3g} %"
-    ]
+    lines = [f"  {text}" for text in found.said]
+    if not lines:
+        level = (1 - 2 * found.alpha) * 100
+        lines = [
+            f"  a first look at this change: judged at {found.alpha * 100:.3g} %, with intervals of {level:.3g} %"
+        ]
     if found.budget is not None and found.usd is not None and found.usd > found.budget:
         lines.append(
             f"  that may be more than the budget of {dollars(found.budget)}: the run would stop there"
@@ -83,8 +85,8 @@ def _guardrail(one: Prospect, found: Outlook) -> list[str]:
     allowed = amount(one.kind, one.margin or 0.0)
     way = "rise" if one.kind == "ratio" else "fall"
     text = f"  {one.metric}, which may {way} by {allowed}: an unchanged prompt {_passes(one.chance or 0.0)}"
-    if one.needed is not None and one.needed > found.samples:
-        text += f"; {_more(one.needed, found)}"
+    if one.needed is not None and one.needed > one.n:
+        text += f"; {_more(one.needed, found, one.n)}"
     ties = f"without a single difference {one.least} samples are needed"
     return [text, f"    {_invisible(one)}; {ties}", f"    {_basis(one)}"]
 
@@ -98,8 +100,8 @@ def _passes(chance: float) -> str:
     return f"passes about {min(chance, 0.99) * 100:.0f} % of the time"
 
 
-def _more(needed: int, found: Outlook) -> str:
-    more = needed - found.samples
+def _more(needed: int, found: Outlook, now: int) -> str:
+    more = needed - now
     calls = more * found.calls_a_sample
     price = f", about {dollars(found.price.usd * calls)}" if found.price.usd is not None else ""
     return f"{needed} samples give it {POWER * 100:.0f} %, {more} more ({calls} calls{price})"
@@ -148,7 +150,11 @@ def _floor(one: FloorProspect, found: Outlook) -> str:
     if one.live is None or one.chance is None:
         return text
     text += f"; as good as before ({_level(one.kind, one.live)}) a prompt {_passes(one.chance)}"
-    return f"{text}; {_more(one.needed, found)}" if one.needed and one.needed > found.samples else text
+    return (
+        f"{text}; {_more(one.needed, found, found.samples)}"
+        if one.needed and one.needed > found.samples
+        else text
+    )
 
 
 def _level(kind: Kind, mean: float) -> str:

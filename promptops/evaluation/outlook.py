@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from promptops.evaluation.arms import MILLION, provider_spec
@@ -17,6 +17,7 @@ from promptops.evaluation.earlier import (
     tokens_a_call,
     usd_a_call,
 )
+from promptops.evaluation.ledger import about, next_look
 from promptops.evaluation.plan import Plan
 from promptops.evaluation.prospects import (
     FloorProspect,
@@ -32,7 +33,7 @@ from promptops.prompts.render import split_model
 from promptops.rules import ANSWERED, Policy, Rule
 from promptops.samples import Sample
 from promptops.sampling import SampleSet
-from promptops.stats.looks import alpha_at
+from promptops.slicing import Masks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,8 @@ class Outlook:
     """One plan foreseen.
 
     `effective` is how many independent samples say as much, with the `icc` of earlier tests (the largest), None where
-    the usual one is assumed. `together` is the chance that an equally good candidate passes everything.
+    the usual one is assumed. `said` is what there is to know about the look. `together` is the chance that an equally
+    good candidate passes everything.
     """
 
     prompt: str
@@ -63,6 +65,7 @@ class Outlook:
     budget: float | None
     alpha: float
     look: int
+    said: tuple[str, ...]
     prospects: tuple[Prospect, ...]
     floors: tuple[FloorProspect, ...]
     nevers: tuple[NeverProspect, ...]
@@ -79,7 +82,7 @@ class Outlook:
     @property
     def needed(self) -> int | None:
         """How many samples would do for every question that is planned for."""
-        found = [one.needed or 0 for one in self.prospects]
+        found = [math.ceil((one.needed or 0) * self.samples / max(1, one.n)) for one in self.prospects]
         found += [max(one.needed or 0, one.least) for one in self.floors]
         return max(found, default=0) or None
 
@@ -89,8 +92,8 @@ class Outlook:
 
 def outlook(plan: Plan) -> Outlook:
     """Foresee one plan; reads earlier reports, the committed evidence, and the samples' recorded usage."""
-    tests, look = earlier_tests(plan.workspace, plan.candidate.prompt), 1
-    frame = frame_of(plan.policy, plan.samples, alpha_at(look, plan.policy.alpha))
+    tests, look = earlier_tests(plan.workspace, plan.id, plan.evidence), next_look(plan)
+    frame = frame_of(plan.policy, plan.samples, look.alpha(plan.policy.alpha))
     prospects = tuple(_prospects(plan, tests, frame))
     icc = _icc(prospects)
     floors = tuple(_floor(plan, rule, tests, frame) for rule in plan.policy.rules if rule.floor is not None)
@@ -106,7 +109,8 @@ def outlook(plan: Plan) -> Outlook:
         price=price_of(plan, tests),
         budget=plan.workspace.config.limits.budget_usd,
         alpha=frame.alpha,
-        look=look,
+        look=look.number,
+        said=tuple(about(look, plan.policy.alpha)),
         prospects=prospects,
         floors=floors,
         nevers=tuple(never_prospect(rule, frame) for rule in plan.policy.rules if rule.never),
@@ -117,10 +121,16 @@ def outlook(plan: Plan) -> Outlook:
 def _prospects(plan: Plan, tests: Sequence[Past], frame: Frame) -> Iterator[Prospect]:
     for rule in plan.policy.rules if plan.baseline is not None else ():
         seen = spread(tests, rule.metric, rule.kind)
+        here = replace(frame, n=_size(plan.samples, rule.slice))
         if rule.role in ("guardrail", "both"):
-            yield guardrail_prospect(rule, seen, frame)
+            yield guardrail_prospect(rule, seen, here)
         if rule.target:
-            yield target_prospect(rule, seen, frame)
+            yield target_prospect(rule, seen, here)
+
+
+def _size(samples: SampleSet, name: str | None) -> int:
+    """How many samples a rule is about."""
+    return samples.n if name is None else int(Masks(samples.slices)[name].sum())
 
 
 def frame_of(policy: Policy, samples: SampleSet, alpha: float) -> Frame:

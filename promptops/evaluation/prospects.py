@@ -67,7 +67,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """A comparison with what is live. `chance` and `needed` are for a candidate that is equally good.
+    """A comparison with what is live, of all samples or of the `n` of one slice. `chance` and `needed` are for a
+    candidate that is equally good.
 
     `needed` samples pass with a chance of 80 % for all guardrails together; `least` are needed even if not one
     pair differs; `visible` is the smallest change for the worse (for a target: the better) that is shown four
@@ -76,6 +77,7 @@ class Prospect:
     """
 
     metric: str
+    n: int
     kind: Kind
     target: bool
     margin: float | None
@@ -124,7 +126,8 @@ def guardrail_prospect(rule: Rule, seen: Spread | None, frame: Frame) -> Prospec
         design_effect=deff,
     ).n
     return Prospect(
-        metric=rule.metric,
+        metric=rule.name,
+        n=frame.n,
         kind=rule.kind,
         target=False,
         margin=rule.margin,
@@ -141,7 +144,8 @@ def target_prospect(rule: Rule, seen: Spread | None, frame: Frame) -> Prospect:
     """Foresee a target: how large an improvement has to be."""
     sd, deff = _sd(rule, seen), frame.design_effect(seen.icc if seen else None)
     return Prospect(
-        metric=rule.metric,
+        metric=rule.name,
+        n=frame.n,
         kind=rule.kind,
         target=True,
         margin=None,

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from cli_help import CONFIG, ID, SAMPLES, N, Project, sample
 
 PRICED = CONFIG.replace('answer"}', 'answer", prices: {small: {input: 0.5, output: 2}}}')
+
+
+@pytest.fixture(autouse=True)
+def at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where looks are counted; in a CI clone they are not known."""
+    monkeypatch.delenv("CI")
 
 
 def write_samples(project: Project, **more: object) -> None:
@@ -22,7 +29,7 @@ def test_before_the_first_test_the_usual_is_assumed_and_said(project: Project) -
     said = project.run("test", "--dry-run")
     assert said.code == 0
     assert f"{ID}: 120 samples, up to 240 calls, cost unknown (no price of bot/small" in said.out
-    assert "look 1 at this change: tested at alpha = 0.04, intervals of 92 %" in said.out
+    assert "a first look at this change: judged at 4 %, with intervals of 92 %" in said.out
     assert "queue, which may fall by 5 points: an unchanged prompt passes about 45 % of the time" in said.out
     assert "269 samples give it 80 %, 149 more (298 calls)" in said.out
     assert "falls smaller than 8.1 points are invisible" in said.out
@@ -63,7 +70,9 @@ def test_ten_samples_cannot_pass_and_say_how_many_could(project: Project) -> Non
     project.reword("thorough")
     project.keep_samples(10)
     said = project.run("test", "--dry-run")
-    assert "an unchanged prompt hardly ever passes; 269 samples give it 80 %, 259 more (518 calls)" in said.out
+    assert (
+        "an unchanged prompt hardly ever passes; 269 samples give it 80 %, 259 more (518 calls)" in said.out
+    )
     assert "answered: 63 samples are needed to pass, even if every call is answered" in said.out
     assert "its floor of 80 % cannot be shown by 10 samples; 15 are the least" in said.out
 
@@ -152,3 +161,26 @@ def test_the_outlook_is_one_document_with_a_schema(project: Project) -> None:
 def test_nothing_to_test_is_said_as_without_a_dry_run(project: Project) -> None:
     said = project.run("test", "--dry-run")
     assert (said.code, said.out) == (0, f"{ID}: nothing differs from production\n")
+
+
+def test_a_second_look_is_planned_at_the_level_that_is_left(project: Project) -> None:
+    project.reword("thorough")
+    project.keep_samples(100)
+    project.run("test")
+    project.keep_samples(99)
+    said = project.run("test", "--dry-run")
+    assert "look 2 at this change: judged at 0.5 % instead of 4 %" in said.out
+    assert "without a single difference 104 samples are needed" in said.out
+    project.write(SAMPLES, "".join(json.dumps(sample(number)) + "\n" for number in range(110)))
+    assert "look 2 at this change" in project.run("test", "--dry-run").out, "a dry run is no look"
+
+
+def test_a_critical_slice_is_foreseen_with_its_own_samples(project: Project) -> None:
+    project.reword("thorough")
+    project.edit("min: 0.8}", 'min: 0.8}\ngate: {slices: {critical: ["language=de"]}}')
+    said = project.run("test", "--dry-run")
+    assert "queue [language=de], which may fall by 5 points" in said.out
+    found = project.run("test", "--dry-run", "--json").json["plans"][0]
+    of_slice = next(one for one in found["prospects"] if one["metric"] == "queue [language=de]")
+    assert of_slice["n"] == 60
+    assert found["needed"] == 2 * of_slice["needed"]

@@ -195,6 +195,7 @@ OUTLOOK = Outlook(
     budget=None,
     alpha=0.04,
     look=1,
+    said=(),
     prospects=(),
     floors=(),
     nevers=(),
