@@ -48,7 +48,10 @@ def metric_passes(metric: str) -> Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """`claim` is false of every truth that `draw` draws; it may be made in a share `level` of the runs."""
+    """`claim` is false of every truth that `draw` draws; it may be made in a share `level` of the runs.
+
+    With `may_be_unknown` it may be made more often where every report says that it cannot count the looks.
+    """
 
     name: str
     setting: Setting
@@ -58,6 +61,7 @@ class Design:
     level: float = ALPHA
     seed: int = 0
     environ: dict[str, str] = field(default_factory=dict)
+    may_be_unknown: bool = False
 
     @property
     def single(self) -> bool:
