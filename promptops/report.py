@@ -88,6 +88,34 @@ class MetricLine(_Part):
     notes: list[str] = []
 
 
+class SliceLine(_Part):
+    """One metric in one slice of the samples, as measured and judged; too small a slice has only its counts.
+
+    `critical` slices are guardrails of their own and `status` is theirs; of the others `p_adjusted` is Benjamini and
+    Hochberg's p-value over all of them.
+    """
+
+    slice: str
+    metric: str
+    kind: str
+    unit: Literal["share", "score", "seconds", "dollars", "tokens"]
+    n: int
+    baseline_mean: float | None
+    candidate_mean: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    confidence: float | None
+    margin: float | None
+    p_harm: float | None = None
+    p_adjusted: float | None = None
+    p_harm_adjusted: float | None = None
+    status: Literal["regression", "flagged", "inconclusive", "ok", "pass", "too_small"]
+    critical: bool = False
+    fixed: int | None = None
+    broken: int | None = None
+
+
 class Arm(_Part):
     """One arm of one changed sample: what was answered, its score, and why."""
 
@@ -148,7 +176,7 @@ class Report(_Part):
     prompt: PromptSides
     samples: SampleSet
     metrics: list[MetricLine]
-    slices: list[dict[str, Any]] = []
+    slices: list[SliceLine] = []
     changes: list[Change] = []
     unscored: Unscored = Unscored()
     cost: Spend = Spend()

@@ -18,6 +18,7 @@ from promptops.importers.select import select
 from promptops.importers.testdata import read_rows
 from promptops.prompts.model import Prompt
 from promptops.samples import Sample
+from promptops.slicing import Partition, tallies
 
 SHOWN_PROBLEMS = 3
 
@@ -51,7 +52,7 @@ class SampleSet:
     its cluster for each sample, None where every sample is one; `unit_kinds` says how many samples go by what.
     `weights` is one over the chance with which a sample was drawn, None where nothing says so; `unweighted` counts
     the samples that do not say it in a set where others do. `repeats` numbers the samples that ask what an earlier
-    one asks, from 1: each draws an answer of its own.
+    one asks, from 1: each draws an answer of its own. `slices` are the keys that were asked for.
     """
 
     source: SampleSource
@@ -63,6 +64,7 @@ class SampleSet:
     unit_kinds: Mapping[str, int] = field(default_factory=dict)
     weights: array[float] | None = None
     unweighted: int = 0
+    slices: tuple[Partition, ...] = ()
 
 
 def source_of(
@@ -82,8 +84,16 @@ def source_of(
     return SampleSource(root=root, files=tuple(files), ids=tuple(ids), where=tuple(where))
 
 
-def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
+def survey(
+    source: SampleSource,
+    check: Callable[[Sample], None],
+    *,
+    by: Sequence[str] = (),
+    critical: Sequence[str] = (),
+) -> SampleSet:
     """Read every sample once and let `check` render it for both versions, before anything is asked or paid.
+
+    `by` are keys of slices and `critical` names of slices (`language=de`) to be told apart.
 
     Raises:
         InvalidInput: samples that a version cannot be rendered with; the first of them by name.
@@ -92,6 +102,7 @@ def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
     hashes: list[str] = []
     units = _Units()
     weights = array("d")
+    slices = tallies(by, critical)
     refused: list[str] = []
     asked: Counter[int] = Counter()
     repeats: dict[str, int] = {}
@@ -99,6 +110,8 @@ def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
     for sample in source:
         hashes.append(content_hash(sample))
         units.add(sample)
+        for tally in slices:
+            tally.add(sample.slices)
         weights.append(1 / sample.inclusion_prob if sample.inclusion_prob else 0.0)
         question = _question(sample)
         if asked[question]:
@@ -126,6 +139,7 @@ def survey(source: SampleSource, check: Callable[[Sample], None]) -> SampleSet:
         # Who does not say how likely it was drawn was not left out of anything: drawn for certain.
         weights=array("d", (weight or 1.0 for weight in weights)) if any(weights) else None,
         unweighted=weights.count(0.0) if any(weights) else 0,
+        slices=tuple(tally.partition(critical) for tally in slices),
     )
 
 

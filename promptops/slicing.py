@@ -85,7 +85,7 @@ class Tally:
         self.codes.append(self.seen.setdefault(value, len(self.seen)))
 
     def partition(self, keep: Collection[str] = ()) -> Partition:
-        """Return what was collected: values in `keep` always, of the others the most frequent.
+        """Return what was collected: slices named in `keep` always, of the others the most frequent.
 
         The order of the samples changes nothing but the order of the codes.
         """
@@ -94,7 +94,7 @@ class Tally:
         kept = ranked
         if len(ranked) > MOST:
             frequent = set(ranked[:MOST])
-            kept = [value for value in ranked if value in frequent or value in keep]
+            kept = [value for value in ranked if value in frequent or f"{self.key}={value}" in keep]
         values = [*kept, OTHER] if len(kept) < len(ranked) and OTHER not in kept else kept
         places = {value: place for place, value in enumerate(values)}
         code = array("i", (places.get(value, places.get(OTHER, 0)) for value in self.seen))

@@ -80,7 +80,7 @@ def test_every_sample_is_in_exactly_one_slice_and_order_changes_nothing(
 
 def test_beyond_the_most_frequent_values_are_one_slice_but_critical_ones_stay():
     values = [f"u{number}" for number in range(MOST + 50) for _ in range(1 if number >= MOST else 2)]
-    found = partition(values, keep=[f"u{MOST + 7}"])
+    found = partition(values, keep=[f"language=u{MOST + 7}"])
     assert len(found.values) == MOST + 2
     assert found.folded == 49
     assert found.counts[OTHER] == 49

@@ -9,12 +9,13 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promptops.messages import Answer, Completion, Failure
 from promptops.rules import Measured
 from promptops.samples import Score
 from promptops.sampling import SampleSet
+from promptops.slicing import Masks
 
 NAN = math.nan
 _LEFT_OUT, _IN = 0, 1
@@ -43,7 +44,7 @@ class Column:
         self.applies[index] = _IN
 
     def measured(self, samples: SampleSet, *, worst: float | None) -> Measured:
-        """Return the values of the samples to which the metric applies, with their clusters and weights."""
+        """Return the values of the samples to which the metric applies, with their clusters, weights and slices."""
         whole = Measured(
             baseline=self.baseline,
             candidate=self.candidate,
@@ -51,7 +52,10 @@ class Column:
             clusters=samples.clusters,
             weights=samples.weights,
         )
-        return whole if all(self.applies) else whole.within([bool(one) for one in self.applies])
+        if all(self.applies):
+            return replace(whole, slices=Masks(samples.slices))
+        applies = [bool(one) for one in self.applies]
+        return replace(whole.within(applies), slices=Masks(samples.slices, applies))
 
 
 @dataclass(slots=True)

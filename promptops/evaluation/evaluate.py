@@ -16,6 +16,7 @@ from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.ledger import Look, about, at_level, take_look
 from promptops.evaluation.lines import metric_lines
 from promptops.evaluation.plan import Plan
+from promptops.evaluation.slices import flagged_slices, slice_lines
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
@@ -183,6 +184,7 @@ def _report(
         ),
         samples=_sample_set(plan),
         metrics=lines,
+        slices=slice_lines(verdict),
         changes=changes_of(plan, columns, journal),
         unscored=_unscored(columns),
         cost=_spend(progress),
@@ -197,7 +199,12 @@ def _report(
         anchors=list(plan.anchors),
         basis=basis.as_json(),
         inconclusive=plan.policy.inconclusive,
-        warnings=[*about(look, plan.policy.alpha), *plan.warnings, *_about_models(plan, columns)],
+        warnings=[
+            *about(look, plan.policy.alpha),
+            *plan.warnings,
+            *_about_models(plan, columns),
+            *flagged_slices(verdict, plan.policy),
+        ],
         run=plan.run,
         tool_version=tool_version(),
     )

@@ -18,6 +18,7 @@ from promptops.errors import ConfigError, InvalidInput
 from promptops.evaluation.anchor import anchored, committed_releases
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.scoring import placed
+from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
 from promptops.gate import Policy
 from promptops.ports import Scorer
 from promptops.prompts.model import GateSpec, Prompt, ScorerSpec
@@ -73,6 +74,7 @@ def make_plan(
     Raises:
         NothingToDo: there is no sample.
         InvalidInput: a version cannot be rendered with a sample.
+        InvalidFile: a slice is named that no sample has.
         ConfigError: a scorer cannot be made.
         NotFound: `gate.anchor` names no version.
     """
@@ -83,7 +85,11 @@ def make_plan(
         prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
     )
     arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
-    samples = survey(source, lambda sample: check_renders(arms, [sample]))
+    slices = wanted_slices(prompt.spec.gate)
+    samples = survey(
+        source, lambda sample: check_renders(arms, [sample]), by=slices.by, critical=slices.critical
+    )
+    check_slices(prompt, slices, samples)
     digests = {
         "baseline": baseline.prompt.digest if baseline else "",
         "candidate": prompt.digest,
@@ -97,7 +103,7 @@ def make_plan(
         chosen,
         _about_policy(baseline, prompt),
         _about_weights(samples),
-        _about_slices(prompt.spec.gate),
+        *about_slices(samples),
     ]
     said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
     return Plan(
@@ -106,7 +112,7 @@ def make_plan(
         candidate=candidate,
         samples=samples,
         scorers=scorers,
-        policy=held.policy,
+        policy=sliced(held.policy, slices, samples) if baseline else held.policy,
         digests=digests,
         warnings=(*(text for text in said if text), *held.warnings),
         evidence=tuple(found for _, found in releases.all_evidence(prompt.id)),
@@ -120,19 +126,11 @@ def _check_available(gate: GateSpec) -> None:
     Raises:
         ConfigError: naming the words.
     """
-    critical = gate.slices is not None and (gate.slices.critical or gate.slices.policy == "block")
     declared = {
-        "gate.slices that may block": critical,
         "gate.sequential": gate.sequential is not None,
     }
     if missing := [name for name, written in declared.items() if written]:
         raise ConfigError(f"{', '.join(missing)}: not available yet; remove it, so that nobody counts on it")
-
-
-def _about_slices(gate: GateSpec) -> str:
-    if gate.slices is None or not gate.slices.by:
-        return ""
-    return f"slices by {', '.join(gate.slices.by)} are not judged yet; only the whole is"
 
 
 def scorers_of(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from promptops.report import Change, Report
 from promptops.reports.escape import markdown as literal
+from promptops.reports.slices import Slices
 from promptops.reports.view import Row, View, view
 
 SIGNS = {"PASS": "✅", "REGRESSION": "❌", "INCONCLUSIVE": "❔"}
@@ -26,6 +27,7 @@ def _section(report: Report, shown: View) -> str:
         f"| --- |{' ---: |' * (len(shown.columns) - 1)} --- | --- |",
         *map(_metric, shown.rows),
         "",
+        *_slices(shown.slices),
         *(f"- {literal(reason)}" for reason in (*shown.more_reasons, *shown.warnings)),
     ]
     if shown.worst:
@@ -49,6 +51,16 @@ def _metric(row: Row) -> str:
         row.detail,
     )
     return f"| {' | '.join(map(literal, cells))} |"
+
+
+def _slices(slices: Slices) -> list[str]:
+    if not slices.sentence:
+        return []
+    head = f"Slices {literal(slices.sentence)}"
+    if not slices.rows:
+        return [head, ""]
+    table = ["| slice | metric | change | interval | | |", "| --- | --- | ---: | ---: | --- | --- |"]
+    return [head, "", *table, *(f"| {' | '.join(map(literal, row.cells))} |" for row in slices.rows), ""]
 
 
 def _broken(change: Change) -> str:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from promptops.report import Arm, Change, Report
 from promptops.reports.escape import one_line
+from promptops.reports.slices import SliceRow, Slices
 from promptops.reports.view import Row, View, view
 
 GAP = "   "
@@ -29,6 +30,8 @@ def print_report(report: Report, console: Console, *, next_step: bool = True) ->
     for reason in shown.more_reasons:
         _print(console, "  ", Text.assemble(" " * len(shown.verdict), "   ", one_line(reason)))
     for line in _table(shown):
+        _print(console, "  ", line)
+    for line in _slices(shown.slices):
         _print(console, "  ", line)
     for warning in shown.warnings:
         _print(console, "  ", Text.assemble(("note: ", "yellow"), one_line(warning)))
@@ -78,6 +81,28 @@ def _cells(row: Row) -> list[Text]:
         Text(*_status(row.status)),
         Text(one_line(row.detail), style="dim"),
     ]
+
+
+def _slices(slices: Slices) -> list[Text]:
+    """The sentence about all slices, and a few of them below it."""
+    if not slices.sentence:
+        return []
+    cells = [[*(Text(one_line(text)) for text in row.cells[:-1]), _opinion(row)] for row in slices.rows]
+    widths = [max(row[place].cell_len for row in cells) for place in range(len(cells[0]))] if cells else []
+    head = Text.assemble(("Slices ", "bold"), one_line(slices.sentence))
+    return [head, *(Text.assemble("  ", _padded(row, widths)) for row in cells)]
+
+
+def _opinion(row: SliceRow) -> Text:
+    return Text(one_line(row.said), style="yellow" if row.worse else "dim")
+
+
+def _padded(row: list[Text], widths: list[int]) -> Text:
+    line = Text(GAP).join(
+        Text.assemble(cell, " " * (width - cell.cell_len)) for cell, width in zip(row, widths, strict=True)
+    )
+    line.rstrip()
+    return line
 
 
 def _broken(change: Change, label: str) -> Text:

@@ -13,7 +13,7 @@ from promptops.prompts.diff import PromptDiff
 from promptops.prompts.words import compare_words
 from promptops.reports.difference import difference_json, print_difference, words
 from promptops.reports.escape import one_line
-from promptops.reports.view import mean
+from promptops.reports.numbers import mean
 
 SHORT = 60
 

@@ -1,6 +1,6 @@
 """A report as plain rows: what to say and in which order, without any markup.
 
-Terminal and Markdown show the same rows; the words for numbers live here, once.
+Terminal and Markdown show the same rows.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptops.report import Change, MetricLine, Report
+from promptops.reports.numbers import change, interval, mean, p_value, scaled
+from promptops.reports.slices import Slices, slices_of
 
-MINUS = "−"
 SHOWN_BROKEN = 3
 _STATUS = {"OBSERVED": "observed", "NOT_SHOWN": "NOT SHOWN"}
 
@@ -37,6 +38,7 @@ class View:
     more_reasons: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    slices: Slices
     worst: tuple[Change, ...]
     more_worst: int
     warnings: tuple[str, ...]
@@ -63,6 +65,7 @@ def view(report: Report) -> View:
             "allowed",
         ),
         rows=tuple(_row(line) for line in report.metrics),
+        slices=slices_of(report),
         worst=tuple(report.broken[:SHOWN_BROKEN]),
         more_worst=max(0, len(report.broken) - SHOWN_BROKEN),
         warnings=tuple(report.warnings) + tuple(_metric_warnings(report)),
@@ -120,63 +123,19 @@ def _row(line: MetricLine) -> Row:
         name=line.name,
         baseline=mean(line.baseline_mean, line.unit),
         candidate=mean(line.candidate_mean, line.unit),
-        change=_change(line.difference, line.unit),
-        interval=_interval(line),
+        change=change(line.difference, line.unit),
+        interval=interval(line.lower, line.upper, line.unit),
         allowed=_allowed(line),
         status=_STATUS.get(line.status, line.status),
         detail=_detail(line),
     )
 
 
-def mean(value: float | None, unit: str) -> str:
-    """Print a mean in its unit."""
-    if value is None:
-        return "–"
-    match unit:
-        case "share":
-            return f"{value * 100:.3g}%"
-        case "seconds":
-            return f"{value:.2f}s" if value >= 0.1 else f"{value * 1000:.0f}ms"
-        case "dollars":
-            return f"${value:.2g}"
-        case "tokens":
-            return f"{value:.0f}"
-        case _:
-            return f"{value:.3g}"
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Print a number with its sign, a true minus, and no negative zero."""
-    text = f"{abs(value):.{digits}g}" if abs(value) < 10**digits else f"{abs(value):.0f}"
-    if float(text) == 0:
-        return "0"
-    return f"{'+' if value > 0 else MINUS}{text}"
-
-
-def _scaled(value: float, unit: str) -> str:
-    return signed(value * 100) if unit in ("share", "seconds", "dollars", "tokens") else signed(value)
-
-
-def _suffix(unit: str) -> str:
-    return {"share": " pts", "score": ""}.get(unit, " %")
-
-
-def _change(value: float | None, unit: str) -> str:
-    return "–" if value is None else f"{_scaled(value, unit)}{_suffix(unit)}"
-
-
-def _interval(line: MetricLine) -> str:
-    if line.lower is None or line.upper is None:
-        return "–"
-    percent = "" if line.unit in ("share", "score") else " %"
-    return f"{_scaled(line.lower, line.unit)} … {_scaled(line.upper, line.unit)}{percent}"
-
-
 def _allowed(line: MetricLine) -> str:
     parts = []
     if line.margin is not None:
         rises = line.unit in ("seconds", "dollars", "tokens")
-        text = f"{_scaled(line.margin if rises else -line.margin, line.unit)}{' %' if rises else ''}"
+        text = f"{scaled(line.margin if rises else -line.margin, line.unit)}{' %' if rises else ''}"
         parts.append(text + (" (default)" if line.margin_is_default else ""))
     if line.floor is not None:
         parts.append(f"≥ {mean(line.floor, line.unit)}")
@@ -195,10 +154,3 @@ def _detail(line: MetricLine) -> str:
     elif line.status == "BETTER" and line.p_superior is not None:
         parts.append(f"p = {p_value(line.p_superior)} if it were no better")
     return "; ".join(parts)
-
-
-def p_value(value: float) -> str:
-    """Print a p-value: two figures, never 0."""
-    if value < 1e-15:
-        return "< 1e-15"
-    return f"{value:.2g}" if value >= 0.001 else f"{value:.1e}".replace("e-0", "e-")

@@ -11,8 +11,8 @@ from rich.console import Console
 from promptops.report import Arm, Change, MetricLine, PromptSides, Report, SampleSet, Side, Spend, Unscored
 from promptops.reports.machine import report_json
 from promptops.reports.markdown import markdown
+from promptops.reports.numbers import p_value, signed
 from promptops.reports.terminal import print_report
-from promptops.reports.view import p_value, signed
 
 Golden = Callable[[str, str], None]
 
