@@ -20,7 +20,7 @@ from promptops.stats.distributions import (
 )
 from promptops.stats.noninferiority import exact_pvalue
 from promptops.stats.results import Alternative, BadNumbers, Interval, TestResult, check_confidence
-from promptops.stats.tango import score
+from promptops.stats.tango import score_of
 
 
 def mcnemar_test(
@@ -94,7 +94,7 @@ def tango_limits(fixed: float, broken: float, n: float, *, alpha: float) -> tupl
     difference = (fixed - broken) / n
 
     def statistic(d0: float) -> float:
-        return float(score(fixed, broken, n, d0))
+        return score_of(fixed, broken, n, d0)
 
     edge = 1 - 1e-12
     lower = -1.0 if difference <= -edge else _falling_root(lambda d: statistic(d) - z, -edge, difference)
@@ -127,7 +127,7 @@ def paired_proportion_noninferiority(
         raise BadNumbers("no_pairs", "there is no pair to compare")
     if not 0 < margin < 1:
         raise BadNumbers("bad_margin", f"a margin for proportions lies between 0 and 1, got {margin!r}")
-    statistic = float(score(fixed, broken, n, -margin))
+    statistic = score_of(fixed, broken, n, -margin)
     if method == "score":
         return TestResult(pvalue=normal_tail(statistic), statistic=statistic, method="tango-score", n=n)
     if method != "exact":

@@ -6,6 +6,7 @@ over the nuisance parameter, the chance of a fixed pair. Exact up to the nuisanc
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-NEGLIGIBLE = 1e-14  # a row this improbable is not summed: 2,000 of them weigh 2e-11
+LOG_NEGLIGIBLE = math.log(1e-14)  # a row this improbable is not summed: 2,000 of them weigh 2e-11
 
 
 def exact_pvalue(statistic: float, n: int, margin: float) -> float:
@@ -52,21 +53,21 @@ def _tails(grid: Floats, least: Floats, n: int, margin: float) -> Floats:
     """The tail probability at each nuisance value of `grid`, which lies in [0, (1 - margin)/2]."""
     from scipy.special import betainc
 
-    weights = _row_weights(np.minimum(grid + margin, 1.0), n)
-    cell, row = np.nonzero(weights > NEGLIGIBLE)
+    logs = _log_row_weights(grid + margin, n)
+    cell, row = np.nonzero(logs > LOG_NEGLIGIBLE)
     rest, need = n - row, least[row]
     chance = np.clip(grid / np.maximum(1 - grid - margin, 1e-300), 0.0, 1.0)[cell]
     inside = (need >= 1) & (need <= rest)
     tail = np.where(need <= 0, 1.0, 0.0)
     tail[inside] = betainc(need[inside], (rest - need + 1)[inside], chance[inside])
-    sums = np.bincount(cell, weights=weights[cell, row] * tail, minlength=grid.size)
+    sums = np.bincount(cell, weights=np.exp(logs[cell, row]) * tail, minlength=grid.size)
     return np.asarray(sums, dtype=np.float64)
 
 
-def _row_weights(p: Floats, n: int) -> Floats:
-    """P(j broken pairs) for each p of a grid (rows) and j = 0..n (columns)."""
-    from scipy.special import gammaln, xlog1py, xlogy
+def _log_row_weights(p: Floats, n: int) -> Floats:
+    """The log of P(j broken pairs) for each p of a grid (rows), none of them 0 or 1, and j = 0..n (columns)."""
+    from scipy.special import gammaln
 
     j = np.arange(n + 1, dtype=float)
     ways = gammaln(n + 1) - gammaln(j + 1) - gammaln(n - j + 1)
-    return np.asarray(np.exp(ways + xlogy(j, p[:, None]) + xlog1py(n - j, -p[:, None])))
+    return np.asarray(ways + np.log(p)[:, None] * j + np.log1p(-p)[:, None] * (n - j))

@@ -17,7 +17,7 @@ from promptops.stats.binary import (
     proportion_ci,
 )
 from promptops.stats.results import BadNumbers
-from promptops.stats.tango import score
+from promptops.stats.tango import score, score_of
 
 tables = st.integers(1, 60).flatmap(
     lambda n: st.integers(0, n).flatmap(
@@ -207,3 +207,10 @@ def test_impossible_input_is_an_error_with_a_code(call, code: str) -> None:
         call()
     assert caught.value.code == code
     assert isinstance(caught.value, ValueError)
+
+
+@given(st.integers(1, 400), st.floats(-0.999, 0.999), st.data())
+def test_the_score_of_one_table_is_that_of_an_array_of_tables(n: int, d0: float, data: st.DataObject) -> None:
+    fixed = data.draw(st.integers(0, n))
+    broken = data.draw(st.integers(0, n - fixed))
+    assert score_of(fixed, broken, n, d0) == float(score(fixed, broken, n, d0))
