@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from promptops.stats.columns import SLACK, Floats, check_values, column
 from promptops.stats.question import Question
-from promptops.stats.repeats import averaged
+from promptops.stats.repeats import VarianceComponents, averaged, components_of
 from promptops.stats.results import BadNumbers
 from promptops.stats.summary import TINY, Summary, as_numbers, summarise
 
@@ -27,6 +27,7 @@ class Facts:
     `n` counts samples, `touched` those of which some value is missing. `seen`: the differences of the samples with
     values in both arms. `against`: of all samples, every missing value counted against the candidate; None where
     nothing is missing, or where a ratio's missing value has no known worst. The means are those of `seen`'s samples.
+    `components` split the variance where there are repeats, on the scale of the differences, weights left out.
     """
 
     n: int
@@ -40,6 +41,7 @@ class Facts:
     all_pass: bool = False
     seen: Summary | None = None
     against: Summary | None = None
+    components: VarianceComponents | None = None
 
     @property
     def n_complete(self) -> int:
@@ -57,7 +59,8 @@ class Facts:
         """
         inner = {name: values.get(name) for name in ("seen", "against")}
         read = {name: None if one is None else Summary.from_json(one) for name, one in inner.items()}
-        return cls(**{**values, **read})
+        parts = values.get("components")
+        return cls(**{**values, **read, "components": None if parts is None else VarianceComponents(**parts)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ def facts_of(
         if some
         else None,
         against=_summary(question, against, clusters, weights) if known and against is not None else None,
+        components=components_of(before, after) if before.ndim == 2 and before.shape[0] > 1 else None,
     )
 
 

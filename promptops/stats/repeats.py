@@ -25,17 +25,17 @@ MOST = 10  # repeats beyond which the estimate of what they save is worth nothin
 class VarianceComponents:
     """Where the variance of one pair's difference comes from, by moments (ddof 1).
 
-    `within_baseline`, `within_candidate`: between the answers to one sample, averaged over the samples that have at
-    least two. `between`: of the true differences between samples, 0 where the estimate is negative.
-    `var_of_sample_mean_diff`: of the differences of the samples' means, so that
+    `within_baseline`, `within_candidate`: between the answers to one sample, averaged over the `n` samples that have
+    at least two. `between`: of the true differences between samples, 0 where the estimate is negative.
+    `var_of_sample_mean_diff`: of the differences of the samples' means, so that with k answers each
     between = var - within_baseline / k - within_candidate / k. None where the data cannot tell.
     """
 
-    within_baseline: float | None
-    within_candidate: float | None
-    between: float | None
-    var_of_sample_mean_diff: float | None
     n: int
+    within_baseline: float | None = None
+    within_candidate: float | None = None
+    between: float | None = None
+    var_of_sample_mean_diff: float | None = None
 
 
 def averaged(values: ArrayLike, *, missing: float | None) -> Floats:
@@ -74,39 +74,54 @@ def variance_components(baseline: Sequence[ArrayLike], candidate: Sequence[Array
         raise BadNumbers(
             "length_mismatch", f"{len(baseline)} baseline but {len(candidate)} candidate samples"
         )
-    before, after = ([_answers(one) for one in arm] for arm in (baseline, candidate))
-    whole = [(b, c) for b, c in zip(before, after, strict=True) if b.size and c.size]
-    diffs = np.array([c.mean() - b.mean() for b, c in whole], dtype=np.float64)
-    noise_before, noise_after = _within([b for b, _ in whole]), _within([c for _, c in whole])
+    return components_of(_rows(baseline), _rows(candidate))
+
+
+def _rows(samples: Sequence[ArrayLike]) -> Floats:
+    """Turn lists of answers of any length into one row per repeat, filled up with NaN."""
+    read = [np.asarray(one, dtype=np.float64).reshape(-1) for one in samples]
+    rows = np.full((max((one.size for one in read), default=0), len(read)), np.nan)
+    for place, one in enumerate(read):
+        rows[: one.size, place] = one
+    if np.isinf(rows).any():
+        raise BadNumbers("infinite_value", "a value is infinite; a missing one is NaN or None")
+    return rows
+
+
+def components_of(before: Floats, after: Floats) -> VarianceComponents:
+    """`variance_components` of two arrays with one row per repeat and one column per sample."""
+    old, new = _answers(before), _answers(after)
+    whole = (old > 0) & (new > 0)
+    if not whole.any():
+        return VarianceComponents(n=0)
+    before, after, old, new = before[:, whole], after[:, whole], old[whole], new[whole]
+    diffs = _mean_of_rows(after) - _mean_of_rows(before)
+    noise_before, noise_after = _within(before, old), _within(after, new)
     total = float(diffs.var(ddof=1)) if diffs.size > 1 else None
+    between = None
+    if total is not None and noise_before is not None and noise_after is not None:
+        between = max(
+            0.0, total - noise_before * float(np.mean(1 / old)) - noise_after * float(np.mean(1 / new))
+        )
     return VarianceComponents(
+        n=diffs.size,
         within_baseline=noise_before,
         within_candidate=noise_after,
-        between=_between(total, noise_before, noise_after, whole),
+        between=between,
         var_of_sample_mean_diff=total,
-        n=len(whole),
     )
 
 
-def _answers(values: ArrayLike) -> Floats:
-    read = np.asarray(values, dtype=np.float64).reshape(-1)
-    if np.isinf(read).any():
-        raise BadNumbers("infinite_value", "a value is infinite; a missing one is NaN or None")
-    return read[~np.isnan(read)]
+def _answers(rows: Floats) -> NDArray[np.intp]:
+    return np.asarray(np.count_nonzero(~np.isnan(rows), axis=0))
 
 
-def _within(samples: Sequence[Floats]) -> float | None:
-    variances = [float(one.var(ddof=1)) for one in samples if one.size > 1]
-    return sum(variances) / len(variances) if variances else None
-
-
-def _between(
-    total: float | None, before: float | None, after: float | None, whole: Sequence[tuple[Floats, Floats]]
-) -> float | None:
-    if total is None or before is None or after is None:
+def _within(rows: Floats, answers: NDArray[np.intp]) -> float | None:
+    several = answers > 1
+    if not several.any():
         return None
-    noise = sum(before / b.size + after / c.size for b, c in whole) / len(whole)
-    return max(0.0, total - noise)
+    offsets = rows[:, several] - _mean_of_rows(rows[:, several])
+    return float(np.mean(np.nansum(offsets * offsets, axis=0) / (answers[several] - 1)))
 
 
 def optimal_repeats(
@@ -135,3 +150,19 @@ def optimal_repeats(
     if between == 0:
         return most
     return max(1, min(most, round(math.sqrt(cost_per_sample / cost_per_run * noise / between))))
+
+
+def repeats_instead(found: VarianceComponents, *, needed: int, most: int = MOST) -> int | None:
+    """Return how many answers to each of the `n` samples at hand say as much as one more each on `needed` samples do.
+
+    `needed` samples were planned with the variance that was measured. None where no number up to `most` does: what
+    differs between samples stays, however often they are asked.
+    """
+    noise = (found.within_baseline or 0.0) + (found.within_candidate or 0.0)
+    if found.between is None or not found.var_of_sample_mean_diff or needed <= 0:
+        return None
+    left = found.var_of_sample_mean_diff * found.n / needed - found.between
+    if left <= 0:
+        return None
+    wanted = max(1, math.ceil(noise / left * (1 - 1e-12)))
+    return wanted if wanted <= most else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -9,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptops.stats.repeats import averaged, optimal_repeats, variance_components
+from promptops.stats.facts import Facts, facts_of
+from promptops.stats.question import ask
+from promptops.stats.repeats import (
+    VarianceComponents,
+    averaged,
+    optimal_repeats,
+    repeats_instead,
+    variance_components,
+)
 from promptops.stats.results import BadNumbers
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20)
@@ -144,3 +153,27 @@ def test_costs_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(BadNumbers) as caught:
         optimal_repeats(**{**options, "cost_per_sample": 1, "cost_per_run": 1, **bad})
     assert caught.value.code == "bad_costs"
+
+
+def test_more_answers_stand_in_for_more_samples_only_where_answers_vary() -> None:
+    noisy = VarianceComponents(
+        n=100, within_baseline=0.05, within_candidate=0.05, between=0.02, var_of_sample_mean_diff=0.12
+    )
+    # 200 samples with one answer: .12 / 200; 100 samples with k: (.02 + .10 / k) / 100.
+    assert repeats_instead(noisy, needed=200) == 3
+    assert repeats_instead(noisy, needed=100) == 1
+    assert repeats_instead(noisy, needed=500) is None  # .24 of the variance is left even with certain answers
+    assert repeats_instead(noisy, needed=590) is None
+    assert repeats_instead(VarianceComponents(n=100, var_of_sample_mean_diff=0.12), needed=200) is None
+
+
+def test_facts_of_repeats_keep_their_components_and_read_them_back() -> None:
+    rng = np.random.default_rng(2)
+    baseline, candidate = rng.uniform(0, 1, (3, 40)), rng.uniform(0, 1, (3, 40))
+    found = facts_of(ask("bounded", margin=0.05, value_range=(0, 1)), baseline, candidate)
+    assert found.components == variance_components(list(baseline.T), list(candidate.T))
+    assert Facts.from_json(json.loads(json.dumps(found.as_json()))) == found
+    assert (
+        facts_of(ask("bounded", margin=0.05, value_range=(0, 1)), baseline[0], candidate[0]).components
+        is None
+    )
