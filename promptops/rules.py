@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from promptops.stats.question import Question
 
 ANSWERED = "answered"  # whether an answer came; says nothing about whether it is right
+GUARDED = ("guardrail", "both")  # roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +226,10 @@ def question_of(rule: Rule, policy: Policy) -> Question:
             role=rule.role,
             alpha=policy.alpha,
             targets=max(1, sum(other.target for other in policy.rules)),
+            # Being answered is planned to be certain: it takes nothing from the power of the others.
+            guardrails=max(
+                1, sum(other.role in GUARDED and other.metric != ANSWERED for other in policy.rules)
+            ),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from promptops.stats.facts import Facts, facts_of
 from promptops.stats.paired import Side
-from promptops.stats.planning import Need, cautious_sd, pairs_to_improve, pairs_to_pass
+from promptops.stats.planning import Need, cautious_sd, pairs_to_improve, pairs_to_pass, shared_power
 from promptops.stats.question import Question, ask
 from promptops.stats.results import Kind, MetricResult, Role, Status
 from promptops.stats.sides import both_sides, is_exact
@@ -95,7 +95,7 @@ def measure(question: Question, facts: Facts) -> MetricResult:
     p_margin = sides.low.p_margin if sides.low and question.gating else None
     noninferior = passable and _noninferior(question, sides.low, mean)
     noninferior_seen = _noninferior(question, sides.low_seen, mean)
-    need = _need(question, facts, passable)
+    need = need_of(question, facts) if passable else Need()
     binary = question.kind == "binary" and facts.repeats == 1
     ups, downs = (seen.ups, seen.downs) if seen is not None else (0, 0)
     shown = _as_shown(question, low, high, mean)
@@ -201,10 +201,10 @@ def _reason(facts: Facts, few: bool, *, missing: bool, need: Need) -> str:
     return "too_few_pairs" if facts.n < need.least else "not_shown"
 
 
-def _need(question: Question, facts: Facts, passable: bool) -> Need:
-    """How many pairs the open question would take; more of them do not cure missing answers."""
+def need_of(question: Question, facts: Facts) -> Need:
+    """How many pairs the open question would take, asked at its level; more of them do not cure missing answers."""
     seen = facts.seen
-    if not passable or seen is None or question.role == "observe":
+    if seen is None or question.role == "observe":
         return Need()
     sd, mean = _planning_sd(question, facts, seen), seen.centre
     if question.role == "target":
@@ -216,6 +216,8 @@ def _need(question: Question, facts: Facts, passable: bool) -> Need:
         margin=question.oriented_margin,
         value_range=question.reach,
         alpha=question.alpha,
+        power=shared_power(question.guardrails),
+        pairs_a_unit=1.0 if seen.grouped is None else seen.n / seen.grouped.effective,
     )
 
 

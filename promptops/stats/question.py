@@ -14,7 +14,10 @@ DEFAULT_RISE = 0.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of one metric's data; build it with `ask`. `margin` is on the metric's own scale."""
+    """What is asked of one metric's data; build it with `ask`. `margin` is on the metric's own scale.
+
+    `targets` share the level of improvement; `guardrails` have to hold together, which only planning looks at.
+    """
 
     kind: Kind
     scale: tuple[float, float] | None
@@ -24,6 +27,7 @@ class Question:
     alpha: float
     higher_is_better: bool
     targets: int
+    guardrails: int = 1
 
     @property
     def gating(self) -> bool:
@@ -49,6 +53,7 @@ def ask(
     alpha: float = 0.05,
     higher_is_better: bool | None = None,
     targets: int = 1,
+    guardrails: int = 1,
 ) -> Question:
     """Check a question; the arguments are those of `metric.evaluate_metric`.
 
@@ -68,6 +73,7 @@ def ask(
         alpha=alpha,
         higher_is_better=higher_is_better is not False,
         targets=targets,
+        guardrails=guardrails,
     )
 
 
