@@ -158,6 +158,23 @@ class Look(_Part):
     why: str = ""
 
 
+class Stopping(_Part):
+    """Where a sequential test stopped: after so many samples `of` those that there are, decided or at their end.
+
+    `planned` is how many a test of fixed size needs for the same question, given how the answers differ, and at most
+    `of`; `calls_saved` compares with it. `largest_unit` is the bound that the bets rest on, `counted` the digest of
+    the samples that count, in their order.
+    """
+
+    stopped_at: int
+    of: int
+    decided: bool
+    planned: int
+    calls_saved: int
+    largest_unit: float
+    counted: str
+
+
 class Spend(_Part):
     """Calls of this run; dollars are None where a price is unknown, never 0."""
 
@@ -185,6 +202,7 @@ class Report(_Part):
     looks: int | None = None
     candidates_tried: int | None = None
     look: Look | None = None
+    sequential: Stopping | None = None
     anchors: list[AnchorTest] = []
     digests: dict[str, str] = {}
     models: dict[str, str] = {}

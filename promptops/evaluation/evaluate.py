@@ -13,14 +13,17 @@ from promptops.errors import RunStopped
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
-from promptops.evaluation.ledger import Look, about, at_level, take_look
+from promptops.evaluation.ledger import Look, about, at_level, next_look, take_look
 from promptops.evaluation.lines import metric_lines
+from promptops.evaluation.ordering import arrange
 from promptops.evaluation.plan import Plan
+from promptops.evaluation.sequential import Ask, Course
 from promptops.evaluation.slices import flagged_slices, slice_lines
+from promptops.evaluation.stopping import about_order
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
-from promptops.report import PromptSides, Report, SampleSet, Spend, Unscored
+from promptops.report import PromptSides, Report, SampleSet, Spend, Stopping, Unscored
 from promptops.reports.machine import report_json
 from promptops.rules import summarise
 from promptops.runs.budget import Budget
@@ -50,7 +53,6 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         ConfigError: a key is missing, a runtime is not installed.
     """
     workspace, limits = plan.workspace, plan.workspace.config.limits
-    columns = Columns(plan.samples.n)
     budget = Budget(limits.budget_usd) if limits.budget_usd else None
     contenders = [one for one in (plan.baseline, plan.candidate) if one is not None]
     models = [one.prompt.spec.model for one in contenders]
@@ -60,28 +62,95 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
-            progress = await replay(
-                _numbered(plan),
-                ask=_arms(plan, endpoints),
-                finished=lambda sample, pair: _measure(plan, columns, sample, pair),
-                journal=journal,
-                cache=cache,
-                at_once=max(1, limits.concurrency),
-                seed=_seed(plan),
-                cache_max_age=_cache_age(plan),
-                only_cached=options.recorded,
-                occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
-                total=plan.samples.n,
-                on_progress=options.on_progress,
-            )
+            ask = _asking(plan, endpoints, journal, cache, recorded=options.recorded)
+            course = _course(plan, journal) if plan.sequential else None
+            columns = course.columns if course is not None else Columns(plan.samples.n)
+            if course is not None:
+                at_once = max(1, limits.concurrency)
+                progress = await course.run(ask, at_once=at_once, on_progress=options.on_progress)
+            else:
+                progress = await ask(
+                    _numbered(plan),
+                    finished=lambda sample, pair: _measure(plan, columns, sample, pair),
+                    total=plan.samples.n,
+                    on_progress=options.on_progress,
+                )
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.calls > 0)
-        basis = basis_of(at_level(plan, look), columns)
-        report = _report(plan, look, basis, columns, progress, journal)
+        judged = _judged(plan, look, columns, course)
+        report = _report(judged, look, progress, journal)
         (workspace.state / "runs" / plan.run / "report.json").write_text(
             report_json(report), encoding="utf-8"
         )
     return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A plan with the samples that count, their columns, and what was found of them."""
+
+    plan: Plan
+    columns: Columns
+    basis: Basis
+    stopping: Stopping | None = None
+
+
+def _asking(
+    plan: Plan, endpoints: Mapping[str, Endpoint], journal: Journal, cache: Cache, *, recorded: bool
+) -> Ask:
+    """Settle everything about asking but which samples."""
+
+    async def ask(
+        samples: Iterator[tuple[int, Sample]],
+        *,
+        finished: Callable[[Sample, Pair], None],
+        total: int,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Progress:
+        return await replay(
+            samples,
+            ask=_arms(plan, endpoints),
+            finished=finished,
+            journal=journal,
+            cache=cache,
+            at_once=max(1, plan.workspace.config.limits.concurrency),
+            seed=_seed(plan),
+            cache_max_age=_cache_age(plan),
+            only_cached=recorded,
+            occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
+            total=total,
+            on_progress=on_progress,
+        )
+
+    return ask
+
+
+def _course(plan: Plan, journal: Journal) -> Course:
+    """Put the samples of a sequential test in their order; it is watched at the level that its look will have."""
+    order = arrange(
+        plan.samples,
+        seed=f"{plan.digests['baseline']}:{plan.digests['candidate']}",
+        journal=journal,
+        folder=plan.workspace.state / "runs" / plan.run,
+        most=plan.max_samples,
+    )
+    return Course(
+        plan.samples,
+        order,
+        at_level(plan, next_look(plan)).policy,
+        compared=plan.baseline is not None,
+        measure=lambda columns, sample, pair: _measure(plan, columns, sample, pair),
+    )
+
+
+def _judged(plan: Plan, look: Look, columns: Columns, course: Course | None) -> _Judged:
+    """Sum up what was measured: all of it, or the samples at which a sequential test stopped."""
+    if course is None:
+        return _Judged(plan=plan, columns=columns, basis=basis_of(at_level(plan, look), columns))
+    ending = course.end(at_level(plan, look).policy)
+    counted = replace(plan, samples=ending.samples, warnings=(*plan.warnings, *about_order(course.order)))
+    basis = ending.claim(basis_of(at_level(counted, look), ending.columns))
+    return _Judged(plan=counted, columns=ending.columns, basis=basis, stopping=ending.stopping(basis))
 
 
 def _numbered(plan: Plan) -> Iterator[tuple[int, Sample]]:
@@ -169,9 +238,8 @@ def basis_of(plan: Plan, columns: Columns) -> Basis:
     return Basis(policy=policy, findings=summarise(policy, measured), first=plan.baseline is None)
 
 
-def _report(
-    plan: Plan, look: Look, basis: Basis, columns: Columns, progress: Progress, journal: Journal
-) -> Report:
+def _report(judged: _Judged, look: Look, progress: Progress, journal: Journal) -> Report:
+    plan, columns, basis = judged.plan, judged.columns, judged.basis
     verdict = basis.verdict()
     lines = metric_lines(verdict)
     return Report(
@@ -196,6 +264,7 @@ def _report(
         looks=look.number if look.known else None,
         candidates_tried=look.tried,
         look=look.line(plan.policy.alpha),
+        sequential=judged.stopping,
         anchors=list(plan.anchors),
         basis=basis.as_json(),
         inconclusive=plan.policy.inconclusive,

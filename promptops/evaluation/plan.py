@@ -14,14 +14,15 @@ from typing import Any
 
 import rfc8785
 
-from promptops.errors import ConfigError, InvalidInput
+from promptops.errors import InvalidInput
 from promptops.evaluation.anchor import anchored, committed_releases
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.scoring import placed
 from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
+from promptops.evaluation.stopping import check_sequential
 from promptops.gate import Policy
 from promptops.ports import Scorer
-from promptops.prompts.model import GateSpec, Prompt, ScorerSpec
+from promptops.prompts.model import Prompt, ScorerSpec
 from promptops.prompts.render import render_sample
 from promptops.reading import Contender
 from promptops.records import AnchorTest, Evidence
@@ -37,7 +38,8 @@ class Plan:
     """One test, complete. `baseline` is None at a first release.
 
     `evidence` is what is committed about this prompt's versions, `anchors` the tests here that passed against what
-    its metrics are measured from in the long run.
+    its metrics are measured from in the long run. A `sequential` test stops as soon as it is decided, at the latest
+    after `max_samples`; the samples are not part of what names its run, so that more can be added.
     """
 
     workspace: Workspace
@@ -50,6 +52,8 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     evidence: tuple[Evidence, ...] = ()
     anchors: tuple[AnchorTest, ...] = ()
+    sequential: bool = False
+    max_samples: int | None = None
 
     @property
     def id(self) -> str:
@@ -63,13 +67,19 @@ class Plan:
 
     @property
     def calls(self) -> int:
-        return self.samples.n * (2 if self.baseline else 1)
+        samples = min(self.samples.n, self.max_samples or self.samples.n)
+        return samples * (2 if self.baseline else 1)
 
 
 def make_plan(
-    workspace: Workspace, *, baseline: Contender | None, candidate: Contender, source: SampleSource
+    workspace: Workspace,
+    *,
+    baseline: Contender | None,
+    candidate: Contender,
+    source: SampleSource,
+    sequential: bool = False,
 ) -> Plan:
-    """Settle a test.
+    """Settle a test; `sequential` asks for a test that stops early also where the prompt file does not.
 
     Raises:
         NothingToDo: there is no sample.
@@ -79,13 +89,15 @@ def make_plan(
         NotFound: `gate.anchor` names no version.
     """
     prompt = candidate.prompt
-    _check_available(prompt.spec.gate)
+    gate = prompt.spec.gate
+    most = gate.sequential.max_samples if gate.sequential is not None else None
+    sequential = sequential or most is not None
     specs, scorers, chosen = scorers_of(prompt, workspace, source)
     policy = policy_of(
         prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
     )
     arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
-    slices = wanted_slices(prompt.spec.gate)
+    slices = wanted_slices(gate)
     samples = survey(
         source, lambda sample: check_renders(arms, [sample]), by=slices.by, critical=slices.critical
     )
@@ -97,6 +109,8 @@ def make_plan(
         "policy": _policy_digest(prompt, specs, workspace),
         "providers": _providers_digest(arms, workspace),
     }
+    if sequential:
+        check_sequential(policy.rules, most=most, blocks=slices.policy == "block")
     releases = committed_releases(workspace, prompt)
     held = anchored(workspace, policy, releases, baseline=baseline, candidate=prompt, digests=digests)
     said = [
@@ -113,24 +127,20 @@ def make_plan(
         samples=samples,
         scorers=scorers,
         policy=sliced(held.policy, slices, samples) if baseline else held.policy,
-        digests=digests,
+        digests=_named(digests, sequential=sequential),
         warnings=(*(text for text in said if text), *held.warnings),
         evidence=tuple(found for _, found in releases.all_evidence(prompt.id)),
         anchors=held.tests,
+        sequential=sequential,
+        max_samples=most,
     )
 
 
-def _check_available(gate: GateSpec) -> None:
-    """Refuse what is declared and could not be kept: a gate word that does nothing would be wrong in silence.
-
-    Raises:
-        ConfigError: naming the words.
-    """
-    declared = {
-        "gate.sequential": gate.sequential is not None,
-    }
-    if missing := [name for name, written in declared.items() if written]:
-        raise ConfigError(f"{', '.join(missing)}: not available yet; remove it, so that nobody counts on it")
+def _named(digests: Mapping[str, str], *, sequential: bool) -> dict[str, str]:
+    """What names the run: a sequential test goes on with more samples, so they are not in its name."""
+    if not sequential:
+        return dict(digests)
+    return {name: digest for name, digest in digests.items() if name != "samples"} | {"sequential": "1"}
 
 
 def scorers_of(
