@@ -91,6 +91,7 @@ async def replay(
     cache_max_age: float = WEEK,
     only_cached: bool = False,
     occurrence: Callable[[Sample], int] | None = None,
+    earlier: Callable[[int], int] | None = None,
     total: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     now: Callable[[], float] = time.time,
@@ -99,7 +100,8 @@ async def replay(
 
     `samples` gives (index, sample) and is read lazily, `at_once` ahead at most; to stop early, end it.
     `seed` and the sample's id decide which arm is asked first. Both arms asking the same (an A/A test) draw
-    two answers; `occurrence` numbers samples that ask the same, from 0, so that each draws its own. A
+    two answers; `occurrence` numbers samples that ask the same, from 0, so that each draws its own, and
+    `earlier` says how many draws come before the pair at an index, where a sample is asked repeatedly. A
     cached answer is used when both arms have one and they were asked within `cache_max_age` seconds of each
     other, or when it is not older than that. With `only_cached` nobody is asked.
 
@@ -109,7 +111,15 @@ async def replay(
         IntegrityError: the journal holds another sample under an index.
     """
     work = _Replay(
-        ask, journal, cache, seed, cache_max_age, only_cached, occurrence or (lambda sample: 0), now
+        ask,
+        journal,
+        cache,
+        seed,
+        cache_max_age,
+        only_cached,
+        occurrence or (lambda sample: 0),
+        earlier or (lambda index: 0),
+        now,
     )
     progress = Progress(total=total)
 
@@ -133,13 +143,14 @@ class _Replay:
     cache_max_age: float
     only_cached: bool
     occurrence: Callable[[Sample], int]
+    earlier: Callable[[int], int]
     now: Callable[[], float]
 
     async def one(self, item: tuple[int, Sample]) -> _Done:
         index, sample = item
         if self.journal is not None and self.journal.complete(index):
             return _Done(sample=sample, pair=_resumed(self.journal, index, sample), resumed=True)
-        questions = self._questions(sample)
+        questions = self._questions(index, sample)
         kept = self._kept(questions, sample)
         answers: dict[str, Answer] = {
             role: replace(found.completion, cached=True) for role, found in kept.items()
@@ -160,13 +171,13 @@ class _Replay:
 
         return await self._ask(missing, answers, complete) if missing else complete()
 
-    def _questions(self, sample: Sample) -> list[_Question]:
+    def _questions(self, index: int, sample: Sample) -> list[_Question]:
         questions = [self._question("candidate", self.ask.candidate, sample)]
         if isinstance(self.ask.baseline, Arm):
             questions.insert(0, self._question("baseline", self.ask.baseline, sample))
         if self.cache is None:
             return questions
-        draw = 2 * self.occurrence(sample)
+        draw = 2 * (self.occurrence(sample) + self.earlier(index))
         keyed = [_keyed(question, draw=draw) for question in questions]
         if len(keyed) == 2 and keyed[0].key == keyed[1].key:
             keyed[1] = _keyed(keyed[1], draw=draw + 1)

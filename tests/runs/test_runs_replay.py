@@ -189,6 +189,20 @@ def test_samples_that_ask_the_same_draw_an_answer_each(cache) -> None:
         assert len({answer.text for pair in pairs for answer in (pair.baseline, pair.candidate)}) == 6
 
 
+def test_a_sample_that_is_asked_repeatedly_draws_an_answer_each_time_and_the_first_stay_the_first(
+    cache,
+) -> None:
+    again = [(index, Sample(sample_id="smp_0", inputs={"word": "same"})) for index in range(3)]
+    first, _ = run(again[:1], arms(Echo()), cache=cache, earlier=lambda index: index)
+    echo = Echo()
+    pairs, progress = run(again, arms(echo), cache=cache, earlier=lambda index: index)
+    assert (len(echo.asked), progress.cached) == (4, 2)
+    assert pairs[0].candidate.text == first[0].candidate.text
+    echo = Echo()
+    pairs, _ = run(again, arms(echo), cache=cache, earlier=lambda index: index)
+    assert (len(echo.asked), [pair.index for pair in pairs]) == (0, [0, 1, 2])
+
+
 def test_only_recorded_answers_are_used_when_told_so_and_a_missing_one_is_named(samples, cache) -> None:
     run(samples(3), arms(Echo()), cache=cache, now=lambda: 0.0)
     echo = Echo()
