@@ -25,15 +25,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "calibration"))
 
-import calibration_designs as designs  # noqa: E402
-import numpy as np  # noqa: E402
-from calibration_designs import Design, both, checks, passes, ranks, setting  # noqa: E402
-from calibration_world import Arm, Truth  # noqa: E402
-from creep import PLANS, creep_table  # noqa: E402
+import calibration_designs as designs
+import numpy as np
+from calibration_designs import Design, both, checks, passes, ranks, setting
+from calibration_world import Arm, Truth
+from creep import PLANS, creep_table
 
-from promptops.stats.binary import mcnemar_test  # noqa: E402
-from promptops.stats.metric import evaluate_metric  # noqa: E402
-from promptops.stats.results import Status  # noqa: E402
+from promptops.stats.binary import mcnemar_test
+from promptops.stats.metric import evaluate_metric
+from promptops.stats.results import Status
 
 CHUNK = 100  # runs that share a repository and a process
 # The first look is tested at .8 alpha; with this, at the .05 that the design was measured at.

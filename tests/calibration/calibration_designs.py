@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from promptops.report import Report
 
 ALPHA = 0.05
 N = 60
+LOOKS, LOOK_N, LOOK_MARGIN = 5, 30, 0.25
 MARGIN = 0.15  # on pass and fail with 30 % of the pairs different: as telling for 60 pairs as .05 is for 540
 LIMITS = {"answered": {"max_drop": 0.2}}
 
@@ -26,9 +28,68 @@ Claim = Callable[[list[Report]], bool]
 
 
 def once(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
-    """One test of a new version, on a machine that never tested it; the samples are the same in every run."""
-    project.forget()
+    """One test of a new version that was never tested; what the samples ask is the same in every run."""
+    project.begin()
     return [project.test(draw(rng), project.settled)]
+
+
+def until_it_passes(tests: Iterator[Report]) -> list[Report]:
+    """Ask again and again, five times at most, and stop when the answer pleases."""
+    reports: list[Report] = []
+    for report in islice(tests, LOOKS):
+        reports.append(report)
+        if report.verdict == "pass":
+            break
+    return reports
+
+
+def fresh_samples(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
+    """Every look takes other samples."""
+    project.begin()
+    truth = draw(rng)
+
+    def tests() -> Iterator[Report]:
+        for look in count():
+            project.put_samples(look * project.setting.n)
+            yield project.test(truth, project.plan())
+
+    return until_it_passes(tests())
+
+
+def one_added_sample(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
+    """Every look takes one sample more; what was answered is answered."""
+    project.begin()
+    truth = draw(rng)
+
+    def tests() -> Iterator[Report]:
+        for look in count():
+            project.put_samples(0, project.setting.n + look)
+            yield project.test(truth, project.plan())
+
+    return until_it_passes(tests())
+
+
+def deleted_runs(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
+    """Before every further look somebody deletes the runs and the cache, so that all is asked anew."""
+    project.begin()
+
+    def tests() -> Iterator[Report]:
+        while True:
+            yield project.test(draw(rng), project.settled)
+            project.tidy_up()
+
+    return until_it_passes(tests())
+
+
+def clones(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
+    """Every look is a job of its own in CI, in a clone that knows nothing of the others."""
+
+    def tests() -> Iterator[Report]:
+        while True:
+            project.forget()
+            yield project.test(draw(rng), project.settled)
+
+    return until_it_passes(tests())
 
 
 def passes(reports: list[Report]) -> bool:
@@ -259,6 +320,24 @@ def weighted(rng: np.random.Generator) -> Truth:
     return both([pair + np.stack([np.zeros(len(CHANCES)), shift])])
 
 
+def at_the_margin_in_every_look(rng: np.random.Generator) -> Truth:
+    return both([checks(rng.random(LOOKS * LOOK_N), fixed=0.125, broken=0.375)])
+
+
+def looking(name: str, story: Story, seed: int, *, environ: dict[str, str] | None = None) -> Design:
+    scorers = {"ok": {"python": "scores:b0", "max_drop": LOOK_MARGIN}}
+    return Design(
+        name=name,
+        setting=setting(scorers, n=LOOK_N),
+        draw=at_the_margin_in_every_look,
+        claim=passes,
+        story=story,
+        environ=environ or {},
+        may_be_unknown=environ is not None,
+        seed=seed,
+    )
+
+
 DESIGNS = (
     Design(
         name="nothing changed",
@@ -365,6 +444,10 @@ DESIGNS = (
         claim=passes,
         seed=15,
     ),
+    looking("five looks, fresh samples", fresh_samples, 16),
+    looking("five looks, one added sample each", one_added_sample, 17),
+    looking("five looks, runs deleted in between", deleted_runs, 18),
+    looking("five looks, each in a clone of CI", clones, 19, environ={"CI": "true"}),
 )
 
 

@@ -27,6 +27,7 @@ from promptops.messages import Completion, Request
 from promptops.reading import contender, live_contender
 from promptops.releasing.promote import Wish, promote
 from promptops.report import MetricLine, Report
+from promptops.runs.ledger import begin
 from promptops.sampling import source_of
 from promptops.workspace import Workspace, open_workspace
 
@@ -144,9 +145,9 @@ class Setting:
         }
         return json.dumps(spec, indent=1)
 
-    def samples(self, first: int = 0) -> str:
+    def samples(self, first: int = 0, n: int | None = None) -> str:
         """`n` samples, numbered from `first`."""
-        return "".join(json.dumps(self._sample(first, place)) + "\n" for place in range(self.n))
+        return "".join(json.dumps(self._sample(first, place)) + "\n" for place in range(n or self.n))
 
     def _sample(self, first: int, place: int) -> dict[str, Any]:
         found: dict[str, Any] = {"inputs": {"number": str(first + place)}}
@@ -166,7 +167,7 @@ class Project:
     path: Path
     setting: Setting
     environ: Mapping[str, str] = field(default_factory=dict)
-    kept: dict[str, Plan] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def workspace(self) -> Workspace:
@@ -177,24 +178,35 @@ class Project:
         """The plan of the samples that stand there; the same test has the same plan, so it is made once."""
         if "plan" not in self.kept:
             self.kept["plan"] = self.plan()
-        return self.kept["plan"]
+        return self.kept["plan"]  # type: ignore[no-any-return]
+
+    def plan(self, **options: Any) -> Plan:
+        """A plan of the samples that stand there now; the versions stay as they are."""
+        if "versions" not in self.kept:
+            here = self.workspace
+            self.kept["versions"] = here, live_contender(here, ID), contender(here, ID)
+        here, baseline, candidate = self.kept["versions"]
+        source = source_of(candidate.prompt, root=here.top)
+        return make_plan(here, baseline=baseline, candidate=candidate, source=source, **options)
 
     def put_samples(self, first: int, n: int | None = None) -> None:
         """Write fresh samples; what they ask is told by their numbers."""
-        lines = self.setting.samples(first).splitlines(keepends=True)
-        (self.path / SAMPLES).write_text("".join(lines[:n]), encoding="utf-8")
+        (self.path / SAMPLES).write_text(self.setting.samples(first, n), encoding="utf-8")
 
-    def forget(self, *, runs_only: bool = False) -> None:
-        """Another machine, or somebody who tidied up: no state, or no runs."""
-        shutil.rmtree(self.path / ".promptops" / ("runs" if runs_only else ""), ignore_errors=True)
+    def forget(self) -> None:
+        """Another machine: nothing is known here."""
+        shutil.rmtree(self.path / ".promptops", ignore_errors=True)
 
-    def plan(self, **options: Any) -> Plan:
-        here = self.workspace
-        candidate = contender(here, ID)
-        source = source_of(candidate.prompt, root=here.top)
-        return make_plan(
-            here, baseline=live_contender(here, ID), candidate=candidate, source=source, **options
-        )
+    def begin(self) -> None:
+        """A repository in which nothing was tested yet, and that knows it."""
+        self.forget()
+        begin(self.path / ".promptops")
+
+    def tidy_up(self) -> None:
+        """Somebody deletes the runs, and the answers with them."""
+        shutil.rmtree(self.path / ".promptops" / "runs", ignore_errors=True)
+        for file in (self.path / ".promptops").glob("cache.db*"):
+            file.unlink()
 
     def test(self, truth: Truth, plan: Plan | None = None) -> Report:
         """`promptops test`, with the model as `truth` has it."""
