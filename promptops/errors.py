@@ -11,14 +11,15 @@
       ConfigError                  options that contradict one another
       RunStopped                   the run could not finish; what was finished is kept
       ProviderError                raised by providers, turned into a Failure by runs/pacing.py
-        Unreachable                no connection: refused, DNS, reset; try again
+        Unreachable                no connection: .refused .dns .lost; try again
         Overloaded                 try again; carries retry_after
-        TimedOut                   the deadline came first
-        Refused                    never try again: key, model name, malformed request
+        TimedOut                   the deadline came first: .connect .first_token .idle .total
+        Refused                    never try again: key, model name, malformed request, .certificate
         Malformed                  an answer that is none
         Truncated                  an answer that stopped in the middle
 
-A gate that says no is a result, not an error.
+The kind of a failure is its class's family and, after a dot, its cause (`timeout.idle`). Retries and routes go
+by the family; people read the cause. A gate that says no is a result, not an error.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -109,19 +110,31 @@ class ProviderError(PromptopsError):
     """A model did not answer; `kind` is what a Failure is counted under."""
 
     exit_code = 7
-    kind: ClassVar[str] = "error"
+    family: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, cause: str = "") -> None:
+        self.cause = cause
+        super().__init__(message)
+
+    @property
+    def kind(self) -> str:
+        """The family, and the cause where one is known."""
+        return f"{self.family}.{self.cause}" if self.cause else self.family
 
 
 class Unreachable(ProviderError):
-    """No connection: refused, DNS, reset."""
+    """No connection: refused, no such host, or lost before an answer began."""
 
-    kind = "unreachable"
+    family = "unreachable"
+
+    def __init__(self, message: str, *, cause: Literal["refused", "dns", "lost"] = "lost") -> None:
+        super().__init__(message, cause=cause)
 
 
 class Overloaded(ProviderError):
     """Too many requests or a server error: try again, after `retry_after` seconds if given."""
 
-    kind = "overloaded"
+    family = "overloaded"
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
@@ -129,31 +142,43 @@ class Overloaded(ProviderError):
 
 
 class TimedOut(ProviderError):
-    """The total deadline of the call came first."""
+    """A deadline came first: of the connection, of the first token, of the next one, or of the whole call."""
 
-    kind = "timeout"
+    family = "timeout"
+
+    def __init__(
+        self, message: str, *, cause: Literal["connect", "first_token", "idle", "total"] = "total"
+    ) -> None:
+        super().__init__(message, cause=cause)
 
 
 class Refused(ProviderError):
-    """Never try again: a key, a model name or a request the server will not take.
+    """Never try again: a key, a model name, a certificate or a request the server will not take.
 
     `only_this` says that the refusal may concern this one request (too long, filtered): others can go on.
     """
 
-    kind = "refused"
+    family = "refused"
 
-    def __init__(self, message: str, *, only_this: bool = False) -> None:
+    def __init__(
+        self, message: str, *, only_this: bool = False, cause: Literal["", "certificate"] = ""
+    ) -> None:
         self.only_this = only_this
-        super().__init__(message)
+        super().__init__(message, cause=cause)
 
 
 class Malformed(ProviderError):
     """A body that is no answer: broken JSON, HTML, an error with status 200, no choices."""
 
-    kind = "malformed"
+    family = "malformed"
 
 
 class Truncated(ProviderError):
     """A body or a stream that ended without its end."""
 
-    kind = "truncated"
+    family = "truncated"
+
+
+def family_of(kind: str) -> str:
+    """Return the part of a failure's kind that retries and routes go by: `timeout` of `timeout.idle`."""
+    return kind.partition(".")[0]

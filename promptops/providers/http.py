@@ -8,6 +8,7 @@ key must not travel to another host), and no message holds a key.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ from promptops.errors import (
     Malformed,
     ProviderError,
     Refused,
+    TimedOut,
     Truncated,
     Unreachable,
 )
@@ -170,17 +172,43 @@ def network_error(
     cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
     where, said = place(url), one_line(str(cause), secrets=secrets, limit=160)
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-        return Refused(f"the certificate of {where} is not trusted: {said}")
+        why = getattr(cause.certificate_error, "verify_message", "") or type(cause.certificate_error).__name__
+        return Refused(
+            f"the certificate of {where} is not trusted: {why}; name its authority's file as ca_file",
+            cause="certificate",
+        )
     if isinstance(cause, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL):
         return Refused(f"{where} is no usable address")
-    if isinstance(cause, aiohttp.ClientConnectorDNSError):
-        return Unreachable(f"no such host: {where}")
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return Unreachable(f"cannot connect to {where}: {said}")
     if isinstance(cause, aiohttp.ClientHttpProxyError):
-        return Unreachable(f"the proxy would not connect to {where}: {cause.status}")
+        return _proxy_error(cause.status, where)
+    if isinstance(cause, aiohttp.ConnectionTimeoutError):
+        return TimedOut(f"no connection to {where} in time", cause="connect")
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return _connector_error(cause, where)
     if answered:
         return Truncated(f"the answer of {where} broke off: {said}")
     if isinstance(cause, aiohttp.ClientResponseError):
         return Malformed(f"{where} does not speak HTTP: {said}")
     return Unreachable(f"{where} closed the connection without an answer: {said}")
+
+
+def _connector_error(cause: aiohttp.ClientConnectorError, where: str) -> ProviderError:
+    """Tell apart why there is no connection; a full table of descriptors or a missing route is `lost`."""
+    said = one_line(cause.strerror or str(cause.os_error), limit=160)
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return Unreachable(f"no such host: {where}", cause="dns")
+    if isinstance(cause, aiohttp.ClientConnectorSSLError):
+        return Unreachable(f"no TLS with {where}: {said}")
+    if isinstance(cause, aiohttp.ClientProxyConnectionError):
+        where = f"the proxy for {where}"
+    if cause.errno == errno.ETIMEDOUT:
+        return TimedOut(f"no connection to {where} in time", cause="connect")
+    refused = cause.errno == errno.ECONNREFUSED
+    return Unreachable(f"cannot connect to {where}: {said}", cause="refused" if refused else "lost")
+
+
+def _proxy_error(status: int, where: str) -> ProviderError:
+    message = f"the proxy would not connect to {where}: it answered {status}"
+    if 400 <= status < 500:
+        return Refused(f"{message}; see HTTPS_PROXY and NO_PROXY")
+    return Unreachable(message)

@@ -277,7 +277,7 @@ def test_a_closed_connection_is_unreachable(serve) -> None:
     async def close(writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    assert type(failure(serve(close))) is Unreachable
+    assert failure(serve(close)).kind == "unreachable.lost"
 
 
 def test_nobody_there_is_unreachable() -> None:
@@ -289,8 +289,9 @@ def test_nobody_there_is_unreachable() -> None:
         async with open_openai(f"http://127.0.0.1:{port}/v1", KEY, at_once=1) as provider:
             await provider.complete(REQUEST)
 
-    with pytest.raises(Unreachable, match="cannot connect"):
+    with pytest.raises(Unreachable, match="cannot connect") as caught:
         asyncio.run(run())
+    assert caught.value.kind == "unreachable.refused"
 
 
 def test_a_host_that_does_not_exist_is_unreachable() -> None:
@@ -298,8 +299,9 @@ def test_a_host_that_does_not_exist_is_unreachable() -> None:
         async with open_openai("http://nowhere.invalid/v1", KEY, at_once=1) as provider:
             await provider.complete(REQUEST)
 
-    with pytest.raises(Unreachable, match=r"nowhere\.invalid"):
+    with pytest.raises(Unreachable, match=r"nowhere\.invalid") as caught:
         asyncio.run(run())
+    assert caught.value.kind == "unreachable.dns"
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
@@ -328,8 +330,9 @@ def test_a_certificate_nobody_signed_is_refused_and_never_retried(serve, reply, 
             async with open_openai(url, KEY, at_once=1) as provider:
                 await provider.complete(REQUEST)
 
-    with pytest.raises(Refused, match="certificate"):
+    with pytest.raises(Refused, match=r"is not trusted: self-signed certificate; .* ca_file") as caught:
         asyncio.run(run())
+    assert caught.value.kind == "refused.certificate"
 
 
 def test_a_proxy_named_in_the_environment_is_used(serve, reply, chat, monkeypatch) -> None:

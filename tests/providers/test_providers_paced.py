@@ -106,7 +106,7 @@ def test_a_server_that_drips_or_stalls_is_left_at_the_deadline(serve, chunk) -> 
             await asyncio.sleep(0.01)
 
     outcome = ask(serve(drip), deadline=0.15, stream=True)
-    assert outcome.answers == [Failure(kind="timeout", message="it gave no answer within 0.15 s", attempts=1)]
+    assert outcome.answers == [Failure(kind="timeout.total", message="it gave no answer within 0.15 s", attempts=1)]
     assert outcome.requests <= 1
 
 
@@ -115,7 +115,7 @@ def test_a_server_that_never_answers_is_left_at_the_deadline(serve) -> None:
         await asyncio.Event().wait()
 
     outcome = ask(serve(never), deadline=0.1, times=64, at_once=64)
-    assert {answer.kind for answer in outcome.answers} == {"timeout"}
+    assert {answer.kind for answer in outcome.answers} == {"timeout.total"}
     assert ledger(outcome) == 64
     assert outcome.requests <= 64
 
