@@ -139,6 +139,13 @@ class Masks(Mapping[str, Any]):
         return sum(len(one.values) for one in self.partitions)
 
 
+def samples_in(partitions: Iterable[Partition], name: str) -> int:
+    """How many samples a slice has; none where no sample has it."""
+    return sum(
+        count for one in partitions for value, count in one.counts.items() if f"{one.key}={value}" == name
+    )
+
+
 def with_slices(
     policy: Policy,
     partitions: Sequence[Partition],

@@ -20,6 +20,7 @@ from promptops.slicing import (
     Partition,
     Tally,
     normal_name,
+    samples_in,
     tallies,
     value_text,
     with_slices,
@@ -101,6 +102,7 @@ def test_masks_are_found_by_name_and_follow_a_choice_of_samples():
     assert set(masks) == {"language=de", "language=en", "language=(none)", "intent=x", "intent=y"}
     assert len(masks) == 5
     assert masks.get("language=fr") is None
+    assert [samples_in((languages,), name) for name in ("language=de", "language=fr", "k=de")] == [2, 0, 0]
     assert masks.get("country=de") is None
     chosen = Masks((languages,), np.array([2, 3]))
     assert chosen["language=de"].tolist() == [True, False]

@@ -33,7 +33,7 @@ from promptops.prompts.render import split_model
 from promptops.rules import ANSWERED, Policy, Rule
 from promptops.samples import Sample
 from promptops.sampling import SampleSet
-from promptops.slicing import Masks
+from promptops.slicing import samples_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,8 @@ def _prospects(plan: Plan, tests: Sequence[Past], frame: Frame) -> Iterator[Pros
     for rule in plan.policy.rules if plan.baseline is not None else ():
         seen = spread(tests, rule.metric, rule.kind)
         here = replace(frame, n=_size(plan.samples, rule.slice))
+        if here.n == 0:
+            continue  # a test of some samples may be without a critical slice
         if rule.role in ("guardrail", "both"):
             yield guardrail_prospect(rule, seen, here)
         if rule.target:
@@ -130,7 +132,7 @@ def _prospects(plan: Plan, tests: Sequence[Past], frame: Frame) -> Iterator[Pros
 
 def _size(samples: SampleSet, name: str | None) -> int:
     """How many samples a rule is about."""
-    return samples.n if name is None else int(Masks(samples.slices)[name].sum())
+    return samples.n if name is None else samples_in(samples.slices, name)
 
 
 def frame_of(policy: Policy, samples: SampleSet, alpha: float) -> Frame:

@@ -159,6 +159,7 @@ def test_a_test_of_some_samples_may_be_without_a_critical_slice(live: Project) -
     begin(live, "{critical: ['language=de']}", "steady")
     found = report(live, 4, "--where", "language=en")
     assert "queue [language=de] was measured on no pair, so nothing is shown" in found["reasons"]
+    assert live.run("test", "--dry-run", "--where", "language=en").code == 0
 
 
 def test_more_values_than_anyone_can_look_at_are_put_together(live: Project) -> None:
