@@ -14,9 +14,9 @@ from promptops.stats.planning import (
     POWER,
     design_effect,
     minimum_detectable_effect,
-    minimum_n_zero_discordant,
     sample_size,
     shared_power,
+    tied_pairs_to_pass,
 )
 from promptops.stats.power import (
     USUAL_DISCORDANT,
@@ -200,7 +200,7 @@ def _sd(rule: Rule, seen: Spread | None) -> float:
 
 def _fewest(rule: Rule, margin: float, alpha: float) -> int:
     reach = _reach(rule)
-    return ENOUGH if reach is None else minimum_n_zero_discordant(margin / reach, alpha)
+    return ENOUGH if reach is None else tied_pairs_to_pass(margin / reach, alpha)
 
 
 def _few_tell(rule: Rule, sd: float, margin: float, n: int) -> bool:

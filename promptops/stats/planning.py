@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from promptops.stats.binary import paired_proportion_noninferiority
 from promptops.stats.distributions import chi2_quantile, normal_quantile
 from promptops.stats.results import BadNumbers, check_alpha
+from promptops.stats.sides import EXACT_UP_TO
 
 ENOUGH = 5  # pairs below which no interval of a ratio is worth having
 POWER = 0.80
@@ -79,12 +81,16 @@ def minimum_n_zero_discordant(margin: float, alpha: float = 0.05) -> int:
 def tied_pairs_to_pass(margin: float, alpha: float = 0.05) -> int:
     """Pairs with which PASS is reached when not one differs: exact test and interval both have to show it.
 
-    Without a difference Tango's lower limit is -z²/(n + z²). From alpha = 0.03 downwards, as at every later look,
-    that takes more pairs than the exact test.
+    At alpha = 0.04 and above that is where (1 - margin)^n falls to alpha. Below, as at every later look, tables with
+    many differences that cancel out are as likely under the margin, and weigh in the exact test; and Tango's lower
+    limit, -z²/(n + z²), takes more pairs as well.
     """
     z_squared = normal_quantile(1 - alpha) ** 2
     inside = math.floor(z_squared * (1 - margin) / margin) + 1
-    return max(minimum_n_zero_discordant(margin, alpha), inside)
+    n = max(minimum_n_zero_discordant(margin, alpha), inside)
+    while n <= EXACT_UP_TO and paired_proportion_noninferiority(0, 0, n, margin=margin).pvalue > alpha:
+        n += 1
+    return n
 
 
 def design_effect(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from promptops.stats.binary import clopper_pearson_lower
 from promptops.stats.distributions import normal_quantile, normal_tail
-from promptops.stats.planning import ENOUGH, POWER, minimum_detectable_effect, minimum_n_zero_discordant
+from promptops.stats.planning import ENOUGH, POWER, minimum_detectable_effect, tied_pairs_to_pass
 from promptops.stats.results import BadNumbers, check_alpha
 from promptops.stats.tango import score
 
@@ -43,7 +43,7 @@ def chance_of_passing(
     if n < 1:
         return 0.0
     if discordant <= 0:
-        return float(n >= minimum_n_zero_discordant(margin, alpha))
+        return float(n >= tied_pairs_to_pass(margin, alpha))
     totals = np.arange(_low(n, discordant), _high(n, discordant) + 1)
     weights = _binomial(n, discordant, totals)
     chances = [_given(int(total), n, margin, alpha) for total in totals]
@@ -126,7 +126,7 @@ def answers_to_hold(*, mean: float, floor: float, alpha: float = 0.05, power: fl
 def _given(total: int, n: int, margin: float, alpha: float) -> float:
     """The chance of passing given the number of discordant pairs."""
     if total == 0:
-        return float(n >= minimum_n_zero_discordant(margin, alpha))
+        return float(n >= tied_pairs_to_pass(margin, alpha))
     fixed = np.arange(total + 1)
     passes = score(fixed, total - fixed, n, -margin) >= normal_quantile(1 - alpha)
     return float(_binomial(total, 0.5, fixed)[passes].sum())

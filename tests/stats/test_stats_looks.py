@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptops.gate import decide
+from promptops.rules import Measured, Policy, Rule
 from promptops.stats.looks import SMALLEST, alpha_at
-from promptops.stats.planning import minimum_n_zero_discordant
+from promptops.stats.planning import minimum_n_zero_discordant, tied_pairs_to_pass
 from promptops.stats.results import BadNumbers
 
 
@@ -31,9 +33,21 @@ def test_a_level_after_very_many_looks_is_still_one_that_a_test_can_use() -> Non
     assert 1 - alpha_at(10**6) < 1
 
 
-def test_a_five_point_margin_takes_63_tied_pairs_at_the_first_look() -> None:
-    assert minimum_n_zero_discordant(0.05, alpha_at(1)) == 63
-    assert minimum_n_zero_discordant(0.05, alpha_at(2)) == 104
+def test_a_five_point_margin_takes_63_tied_pairs_at_the_first_look_and_129_at_the_second() -> None:
+    assert [tied_pairs_to_pass(0.05, alpha_at(look)) for look in (1, 2)] == [63, 129]
+    assert tied_pairs_to_pass(0.05, 0.05) == minimum_n_zero_discordant(0.05, 0.05)
+
+
+@pytest.mark.parametrize("look", [1, 2, 3, 9])
+@pytest.mark.parametrize("margin", [0.02, 0.05, 0.3])
+def test_as_many_tied_pairs_as_are_named_pass_and_one_less_does_not(look: int, margin: float) -> None:
+    n, alpha = tied_pairs_to_pass(margin, alpha_at(look)), alpha_at(look)
+    policy = Policy(rules=(Rule(metric="queue", kind="binary", margin=margin),), alpha=alpha)
+    outcomes = [
+        decide(policy, {"queue": Measured(baseline=[1.0] * size, candidate=[1.0] * size)}).outcome
+        for size in (n, n - 1)
+    ]
+    assert outcomes == ["pass", "inconclusive"]
 
 
 @pytest.mark.parametrize("look", [0, -1])
