@@ -170,7 +170,8 @@ def test_a_scorer_that_breaks_changes_the_verdict(project: Project) -> None:
     assert project.run("test").code == 3
     project.write("checks.py", "def queue(output, sample) -> bool:\n    return True\n")
     said = project.run("test", "--json")
-    assert said.code == 0, "a scorer that is always content sees nothing"
+    assert said.code == 4, "a scorer that is always content sees nothing, but asking again is a second look"
+    assert metric(said.json["reports"][0], "queue")["difference"] == 0
     assert project.calls() == N, "another scorer judges the same answers"
     project.write("checks.py", "def queue(output, sample) -> bool:\n    return 1 / 0\n")
     said = project.run("test")
