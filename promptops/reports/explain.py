@@ -12,7 +12,8 @@ from typing import Any
 from promptops.basis import Basis
 from promptops.gate import MetricVerdict, Verdict
 from promptops.report import Report
-from promptops.reports.claims import Claim, claims_of
+from promptops.reports.claim import Claim
+from promptops.reports.claims import claims_of
 from promptops.reports.escape import one_line
 from promptops.stats.methods import METHODS, Method
 from promptops.stats.results import as_json
@@ -39,7 +40,7 @@ def explanation(report: Report) -> dict[str, Any] | None:
         "level": verdict.alpha,
         "look": report.looks,
         "metrics": [_metric(one, claims) for one, claims in found],
-        "families": _families(verdict),
+        "families": _families(basis, verdict),
         "methods": [as_json(one) for one in _methods(claim for _, claims in found for claim in claims)],
     }
 
@@ -80,24 +81,34 @@ def _role(one: MetricVerdict) -> str:
     return ", ".join(word for word, holds in words.items() if holds) or "only shown"
 
 
-def _families(verdict: Verdict) -> list[dict[str, Any]]:
+def _families(basis: Basis, verdict: Verdict) -> list[dict[str, Any]]:
     worse = [
-        (one, one.result.p_harm, one.p_harm_adjusted) for one in verdict.metrics if one.rule.role != "observe"
+        (one.rule.name, one.result.p_harm, one.p_harm_adjusted)
+        for one in verdict.metrics
+        if one.rule.role != "observe" and not basis.first
+    ]
+    worse += [
+        (one.rule.name, one.result.p_harm, one.p_harm_adjusted)
+        for one in verdict.slices
+        if one.p_harm_adjusted is not None
+    ]
+    # A sequential test looks at its floors again and again: they share the level.
+    worse += [
+        (f"{rule.name}, its floor", None, None)
+        for rule in basis.policy.rules
+        if rule.floor is not None and any(found.bets is not None for found in basis.findings.values())
     ]
     better = [
-        (one, one.result.p_superior, one.p_superior_adjusted) for one in verdict.metrics if one.rule.target
+        (one.rule.name, one.result.p_superior, one.p_superior_adjusted)
+        for one in verdict.metrics
+        if one.rule.target and not basis.first
     ]
-    return [
-        {
-            "name": name,
-            "correction": "holm",
-            "members": [
-                {"name": one.rule.name, "p": p, "adjusted": adjusted} for one, p, adjusted in members
-            ],
-        }
-        for name, members in (("worse", worse), ("better", better))
-        if members
-    ]
+    return [_family(name, members) for name, members in (("worse", worse), ("better", better)) if members]
+
+
+def _family(name: str, members: Sequence[tuple[str, float | None, float | None]]) -> dict[str, Any]:
+    rows = [{"name": one, "p": p, "adjusted": adjusted} for one, p, adjusted in members]
+    return {"name": name, "correction": "holm", "members": rows}
 
 
 def _methods(claims: Iterable[Claim]) -> list[Method]:

@@ -174,9 +174,9 @@ _SEQUENTIAL = (
         name="betting",
         formula="mixture of ten constant bets",
         why="the run may stop at any moment, so the evidence must hold however often one looks",
-        how="E = the mean of ten capitals, each the product over the samples of 1 + bet (x - m0), x the difference "
-        "(for worse, its mirror image) and m0 that of the null hypothesis on the scale 0 to 1; shown when E reaches "
-        "the threshold, and then p <= 1 / E",
+        how="E = the mean of ten capitals exp(log1) … exp(log10), each the product over the units of 1 + bet (x - m0), "
+        "x the difference (for worse, mirrored) and m0 that of the null hypothesis on the scale 0 to 1; shown "
+        "when E reaches the threshold; p = 1 / E, at most 1",
         assumes=f"Samples, or whole clusters, come in an order that does not look at the answers. {BOUNDED}",
         source=BETTING,
     ),

@@ -16,8 +16,10 @@ from promptops.basis import Basis
 from promptops.report import PromptSides, Report, SampleSet, Side
 from promptops.reports.explain import explained, explanation
 from promptops.rules import Measured, Policy, Rule, summarise
+from promptops.sequential import Monitor, with_bets
 from promptops.stats.methods import METHODS
 from promptops.stats.results import Kind
+from promptops.wagers import Row
 
 NAN = float("nan")
 CLAIM = re.compile(r"^    H0: (?P<what>D|mean|it) (?P<null>.*?)(?:   (?P<results>.*))?$")
@@ -151,6 +153,9 @@ def p_again(claim: Printed) -> float:
         case "cr2-hall-t" | "hajek-hall-t":
             flip = -1 if worse else 1
             return t_tail(flip * x["mean"], x["se"], x["df"], flip * x["skew"], d0, hall=True)
+        case "betting":
+            logs = [x[f"log{place}"] for place in range(1, 11)]
+            return min(1.0, 1 / float(np.mean(np.exp(logs))))
         case "bounded-score":
             n = x.get("effective", x.get("n"))
             gain, loss = (x["loss"], x["gain"]) if worse else (x["gain"], x["loss"])
@@ -391,6 +396,62 @@ def test_floors_and_nevers_come_out_again(options: dict[str, object]) -> None:
         assert again == pytest.approx(claim.results["limit"], abs=1e-7), claim
     assert len(text.claims) == 7
     assert methods == {"clopper-pearson", "cr2-hall-t" if options else "hall-t"}
+
+
+def sequential(n: int, *, unit: int = 1) -> Basis:
+    rng = np.random.default_rng(3)
+    policy = Policy(
+        rules=(
+            Rule(metric="queue", kind="binary", margin=0.05, floor=0.8),
+            Rule(metric="tone", kind="bounded", value_range=(1, 5), margin=0.2, target=True),
+            Rule(metric="safe", kind="binary", never=True),
+            Rule(metric="latency", kind="ratio", margin=0.1),
+        ),
+        alpha=0.04,
+    )
+    columns = {
+        "queue": draws("binary", n, 1),
+        "tone": draws("bounded", n, 2),
+        "safe": (np.ones(n), np.ones(n)),
+        "latency": draws("ratio", n, 3),
+    }
+    columns["queue"][1][rng.integers(0, n, 3)] = NAN
+    monitor = Monitor(policy, largest=float(unit))
+    for start in range(0, n, unit):
+        monitor.take(
+            [
+                Row(values={name: (old[at], new[at]) for name, (old, new) in columns.items()})
+                for at in range(start, start + unit)
+            ]
+        )
+    clusters = np.arange(n) // unit if unit > 1 else None
+    measured = {
+        name: Measured(baseline=old, candidate=new, clusters=clusters) for name, (old, new) in columns.items()
+    }
+    return Basis(policy=policy, findings=with_bets(summarise(policy, measured), monitor.bets(ended=False)))
+
+
+@pytest.mark.parametrize("unit", [1, 3])
+def test_a_sequential_test_is_explained_by_its_capitals(unit: int) -> None:
+    text = read(explained(report_of(sequential(240, unit=unit))))
+    tested = [claim for claim in text.claims if claim.method == "betting"]
+    assert [(claim.metric, claim.null.split()[0]) for claim in tested] == [
+        ("queue", "<="),
+        ("queue", ">="),
+        ("queue", "<="),
+        ("queue", ">="),
+        ("tone", "<="),
+        ("tone", ">="),
+        ("tone", "<="),
+    ]
+    for claim in tested:
+        assert p_again(claim) == pytest.approx(claim.results["p"], rel=1e-9)
+        assert claim.numbers["units"] <= 240 / unit
+    assert text.sizes == {"worse": 4, "better": 1}, (
+        "a floor that is looked at again and again shares the level"
+    )
+    accused = [claim for claim in tested if claim.null == ">= 0"]
+    assert {claim.numbers["threshold"] for claim in accused} == {4 / 0.04}
 
 
 def test_each_metric_names_its_method_its_reason_its_assumptions_and_its_source() -> None:
