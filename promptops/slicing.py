@@ -160,7 +160,8 @@ def with_slices(
     baseline. All other slices of the keys in `by` are only looked at, unless they may block. A key with one value
     says nothing that the whole does not.
     """
-    compared = [rule for rule in policy.rules if rule.says_what_is_right and rule.role != "observe"]
+    compared = [rule for rule in policy.rules if is_compared(rule)]
+    guarded = {rule.name: [_of_slice(rule, name) for name in critical] for rule in compared}
     explored = [
         name
         for one in partitions
@@ -170,10 +171,15 @@ def with_slices(
     ]
     return replace(
         policy,
-        rules=(*policy.rules, *(_of_slice(rule, name) for rule in compared for name in critical)),
+        rules=tuple(one for rule in policy.rules for one in (rule, *guarded.get(rule.name, ()))),
         explored=tuple(_of_slice(rule, name) for rule in compared for name in explored),
         slices_block=blocks,
     )
+
+
+def is_compared(rule: Rule) -> bool:
+    """Whether a rule of the whole holds slices to anything: it says what is right, and compares."""
+    return rule.says_what_is_right and rule.role != "observe"
 
 
 def _of_slice(rule: Rule, name: str) -> Rule:

@@ -130,14 +130,20 @@ def test_critical_slices_are_guardrails_of_their_own_and_the_others_are_only_loo
         critical=["language=de", "k=a"],
         blocks=True,
     )
-    critical = policy.rules[len(RULES) :]
-    assert policy.rules[: len(RULES)] == RULES
-    assert [rule.name for rule in critical] == [
+    assert [rule.name for rule in policy.rules] == [
+        "queue",
         "queue [language=de]",
         "queue [k=a]",
+        "tone",
         "tone [language=de]",
         "tone [k=a]",
+        "safe",
+        "words",
+        "answered",
+        "latency",
     ]
+    critical = [rule for rule in policy.rules if rule.slice]
+    assert tuple(rule for rule in policy.rules if not rule.slice) == RULES
     assert {rule.role for rule in critical} == {"guardrail"}
     assert {rule.floor for rule in critical} == {None}
     assert [rule.margin for rule in critical] == [0.05, 0.05, 0.2, 0.2]

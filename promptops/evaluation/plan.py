@@ -117,7 +117,7 @@ def make_plan(
         chosen,
         _about_policy(baseline, prompt),
         _about_weights(samples),
-        *about_slices(samples),
+        *about_slices(policy, samples),
     ]
     said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
     return Plan(

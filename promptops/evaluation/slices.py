@@ -14,7 +14,7 @@ from promptops.prompts.model import GateSpec, Prompt, SliceSpec
 from promptops.report import SliceLine
 from promptops.rules import Policy, Rule
 from promptops.sampling import SampleSet
-from promptops.slicing import MOST, NONE, OTHER, normal_name, with_slices
+from promptops.slicing import MOST, NONE, OTHER, is_compared, normal_name, with_slices
 from promptops.stats.results import MetricResult, Status
 
 Word = Literal["regression", "flagged", "inconclusive", "ok", "pass", "too_small"]
@@ -84,9 +84,13 @@ def sliced(policy: Policy, wanted: SliceSpec, samples: SampleSet) -> Policy:
     return with_slices(policy, samples.slices, by=wanted.by, critical=wanted.critical, blocks=blocks)
 
 
-def about_slices(samples: SampleSet) -> list[str]:
-    """What a reader should know before reading about slices."""
+def about_slices(policy: Policy, samples: SampleSet) -> list[str]:
+    """What a reader should know before reading about slices; `policy` is that of the whole."""
     said = []
+    if samples.slices and not any(map(is_compared, policy.rules)):
+        said.append(
+            "no metric that says what is right is compared with what is live, so slices are not judged"
+        )
     for one in samples.slices:
         if NONE in one.values:
             lack = one.counts[NONE]

@@ -176,6 +176,14 @@ def test_more_values_than_anyone_can_look_at_are_put_together(live: Project) -> 
     assert len(live.run("test").out.splitlines()) < 30
 
 
+def test_slices_that_no_metric_is_compared_in_are_said_to_be_idle(live: Project) -> None:
+    begin(live, "{by: [language], critical: ['language=de']}", "steady")
+    live.edit("max_drop: 20%", "never: true")
+    found = report(live, 0)
+    assert found["slices"] == []
+    assert any(text.endswith("so slices are not judged") for text in found["warnings"])
+
+
 def test_hostile_names_of_slices_are_shown_harmless(live: Project) -> None:
     evil = "\x1b[31m::error::\u202e|`<b>"
     live.write(SAMPLES, rows(120) + rows(120, language=evil).replace("message ", "message 1"))
