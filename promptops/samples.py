@@ -82,7 +82,8 @@ class Sample(BaseModel):
     slices: dict[str, Any] = {}
     tags: list[str] = []
     risk: Literal["low", "medium", "high"] | None = None
-    inclusion_prob: float | None = Field(default=None, gt=0, le=1)
+    # One over it is the weight: below this one sample would outweigh every possible set, or overflow.
+    inclusion_prob: float | None = Field(default=None, ge=1e-9, le=1)
     sampling: dict[str, Any] | None = None
     feedback: list[dict[str, Any]] = []
     expected: Any = None

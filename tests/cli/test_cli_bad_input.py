@@ -397,6 +397,15 @@ def test_bad_samples_are_named_by_line(project: Project) -> None:
     assert project.calls() == 0
 
 
+@pytest.mark.parametrize("chance", [0, -0.5, 1.5, 1e-320, "often"])
+def test_a_chance_that_is_none_is_named_by_its_line(project: Project, chance: object) -> None:
+    lines = [json.dumps(sample(number) | {"inclusion_prob": 0.5}) for number in range(5)]
+    lines[2] = json.dumps(sample(2) | {"inclusion_prob": chance})
+    project.write(SAMPLES, "\n".join(lines) + "\n")
+    project.reword("quick")
+    refused(project.run("test"), f"{SAMPLES}:3:1: inclusion_prob:")
+
+
 def test_a_provider_that_is_down_is_exit_7_and_one_line(project: Project) -> None:
     project.write(
         "promptops.yaml",
