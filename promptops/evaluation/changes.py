@@ -1,6 +1,7 @@
 """Which samples the candidate broke and which it fixed, the broken ones first.
 
-Read off the columns after the run; only the first few are looked up again for their texts, so that memory does not
+Of a sample that was asked repeatedly its mean counts, and the answer that tells most is shown. Read off the columns
+after the run; only the first few are looked up again for their texts, so that memory does not
 grow with what changed.
 """
 
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from promptops.evaluation.columns import Columns
 from promptops.evaluation.plan import Plan
+from promptops.evaluation.repeating import changes_by_sample
 from promptops.messages import Answer, Completion
 from promptops.report import Arm, Change, cut
 from promptops.runs.journal import Journal
@@ -25,10 +27,15 @@ def changes_of(plan: Plan, columns: Columns, journal: Journal) -> list[Change]:
     """Return every change of a gating scorer's score, broken before fixed, in the order of the samples."""
     if plan.baseline is None:
         return []
-    found = sorted(_found(plan, columns), key=lambda one: (one[2] != "broken", one[1]))
+    found = sorted(_found(plan, columns), key=lambda one: (one[2] != "broken", one[1] % plan.samples.n))
     detailed = {index for _, index, _ in found[:WITH_TEXT]}
-    samples = {index: one for index, one in enumerate(plan.samples.source) if index in detailed}
-    return [_change(plan, name, journal.read(index), kind, samples.get(index)) for name, index, kind in found]
+    n = plan.samples.n
+    wanted = {index % n for index in detailed}
+    samples = {index: one for index, one in enumerate(plan.samples.source) if index in wanted}
+    return [
+        _change(plan, name, journal.read(index), kind, samples.get(index % n) if index in detailed else None)
+        for name, index, kind in found
+    ]
 
 
 def _found(plan: Plan, columns: Columns) -> Iterator[tuple[str, int, Literal["broken", "fixed"]]]:
@@ -37,12 +44,12 @@ def _found(plan: Plan, columns: Columns) -> Iterator[tuple[str, int, Literal["br
         column = columns.by_name.get(name)
         if column is None or name in observed:
             continue
-        for index, (before, after) in enumerate(zip(column.baseline, column.candidate, strict=True)):
-            # NaN compares false both ways: a missing score is neither broken nor fixed.
-            if after < before:
-                yield name, index, "broken"
-            elif after > before:
-                yield name, index, "fixed"
+        scale = plan.scorers[name].value_range
+        # A missing score is neither broken nor fixed.
+        for index, rise in changes_by_sample(
+            column.baseline, column.candidate, n=plan.samples.n, scale=scale
+        ):
+            yield name, index, "broken" if rise < 0 else "fixed"
 
 
 def _change(

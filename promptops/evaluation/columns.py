@@ -1,4 +1,4 @@
-"""What lives as long as a run: 8 bytes for every value of every metric and arm, addressed by the sample's index.
+"""What lives as long as a run: 8 bytes for every value of every metric and arm, addressed by the pair's index.
 
 Pairs arrive in finishing order and are forgotten; the statistics read the columns, where order has no meaning.
 """
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from promptops.evaluation.repeating import rows, stand_in
 from promptops.messages import Answer, Completion, Failure
 from promptops.rules import Measured
 from promptops.samples import Score
@@ -44,23 +45,34 @@ class Column:
         self.applies[index] = _IN
 
     def measured(self, samples: SampleSet, *, worst: float | None) -> Measured:
-        """Return the values of the samples to which the metric applies, with their clusters, weights and slices."""
+        """Return the values of the samples to which the metric applies, with their clusters, weights and slices.
+
+        A sample to which it applies in some of its repeats only is measured by these.
+        """
+        import numpy as np
+
+        baseline, candidate = rows(self.baseline, samples.n), rows(self.candidate, samples.n)
+        applies = np.frombuffer(self.applies, dtype=np.bool_).reshape(baseline.shape)
+        single = len(applies) == 1
         whole = Measured(
-            baseline=self.baseline,
-            candidate=self.candidate,
+            baseline=baseline[0] if single else stand_in(baseline, applies),
+            candidate=candidate[0] if single else stand_in(candidate, applies),
             worst=worst,
             clusters=samples.clusters,
             weights=samples.weights,
         )
-        if all(self.applies):
+        some = applies.any(axis=0)
+        if some.all():
             return replace(whole, slices=Masks(samples.slices))
-        applies = [bool(one) for one in self.applies]
-        return replace(whole.within(applies), slices=Masks(samples.slices, applies))
+        return replace(whole.within(some), slices=Masks(samples.slices, some))
 
 
 @dataclass(slots=True)
 class Columns:
-    """All columns of a run, which models answered each arm, and how many answers are unscored by arm and kind."""
+    """All columns of a run, which models answered each arm, and how many answers are unscored by arm and kind.
+
+    `n` counts pairs: samples times repeats.
+    """
 
     n: int
     by_name: dict[str, Column] = field(default_factory=dict)

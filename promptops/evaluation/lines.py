@@ -51,8 +51,9 @@ def _line(one: MetricVerdict, alpha: float) -> MetricLine:
         p_harm=result.p_harm,
         p_harm_adjusted=one.p_harm_adjusted,
         p_superior=result.p_superior,
-        fixed=result.fixed if rule.kind == "binary" else result.wins if rule.kind == "bounded" else None,
-        broken=result.broken if rule.kind == "binary" else result.losses if rule.kind == "bounded" else None,
+        # Pass/fail scores that were averaged over repeats are won and lost like any other.
+        fixed=None if rule.kind == "ratio" else result.wins if result.fixed is None else result.fixed,
+        broken=None if rule.kind == "ratio" else result.losses if result.broken is None else result.broken,
         n_required=result.n_required,
         n_clusters=result.n_clusters,
         repeats=result.repeats,
