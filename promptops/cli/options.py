@@ -37,6 +37,10 @@ PromptIds = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Prompts; all of them when none is named.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with a schema name instead of text.")]
+Sequential = Annotated[
+    bool,
+    typer.Option("--sequential", help="Stop as soon as it is decided; more samples may be added later."),
+]
 Environment = Annotated[
     str | None,
     typer.Option("-e", "--env", metavar="ENV", help="The environment; default: the last one configured."),

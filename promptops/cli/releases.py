@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptops.cli.options import Command, Environment, Json, PromptId, Reason
+from promptops.cli.options import Command, Environment, Json, PromptId, Reason, Sequential
 
 if TYPE_CHECKING:
     from promptops.releasing.outcome import Outcome
@@ -48,6 +48,7 @@ def promote(
     push: Push = False,
     branch: Branch = None,
     recorded: Annotated[bool, typer.Option("--recorded", help="Test on recorded answers only.")] = False,
+    sequential: Sequential = False,
     json: Json = False,
 ) -> None:
     """Release HEAD's version if its test allows it.
@@ -74,6 +75,7 @@ def promote(
         first=first,
         push=push,
         branch=branch,
+        sequential=sequential,
     )
     options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
     outcome = asyncio.run(release(here, prompt, wish, options=options, now=_now, before_asking=before_asking))

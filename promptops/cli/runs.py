@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptops.cli.options import Command, Json, PromptIds
+from promptops.cli.options import Command, Json, PromptIds, Sequential
 from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ Recorded = Annotated[
     typer.Option("--recorded", help="Ask nobody: answers come from the cache, a missing one ends the run."),
 ]
 
-
+Repeats = Annotated[
+    int,
+    typer.Option("--repeats", metavar="K", min=1, max=100, help="Ask each sample K times; its mean counts."),
+]
 Explain = Annotated[
     bool,
     typer.Option("--explain", help="Also say how: every method, its reason, the numbers that went in."),
@@ -63,6 +66,8 @@ def test(
     samples: SampleIds = None,
     where: Where = None,
     recorded: Recorded = False,
+    sequential: Sequential = False,
+    repeats: Repeats = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and what the samples can show.")
     ] = False,
@@ -86,7 +91,12 @@ def test(
     from promptops.evaluation.testing import Selection, test_prompts
 
     selection = Selection(
-        references=tuple(prompts or ()), against=against, ids=tuple(samples or ()), where=tuple(where or ())
+        references=tuple(prompts or ()),
+        against=against,
+        ids=tuple(samples or ()),
+        where=tuple(where or ()),
+        sequential=sequential,
+        repeats=repeats,
     )
     options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
     if markdown is not None:

@@ -23,12 +23,17 @@ _GRAVITY = (3, 7, 4, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What to test: references (none: all that differ from live), against what, on which samples."""
+    """What to test: references (none: all that differ from live), against what, on which samples.
+
+    `sequential` stops as soon as it is decided; each sample is answered `repeats` times by each version.
+    """
 
     references: tuple[str, ...] = ()
     against: str | None = None
     ids: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
+    sequential: bool = False
+    repeats: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,4 +124,11 @@ def _plan(
     workspace: Workspace, baseline: Contender | None, candidate: Contender, selection: Selection
 ) -> Plan:
     source = source_of(candidate.prompt, root=workspace.top, ids=selection.ids, where=selection.where)
-    return make_plan(workspace, baseline=baseline, candidate=candidate, source=source)
+    return make_plan(
+        workspace,
+        baseline=baseline,
+        candidate=candidate,
+        source=source,
+        sequential=selection.sequential,
+        repeats=selection.repeats,
+    )

@@ -28,7 +28,7 @@ from promptops.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a person asks for: where to, why, and what to overrule."""
+    """What a person asks for: where to, why, what to overrule, and whether the test may stop early."""
 
     environment: str
     reason: str = ""
@@ -37,6 +37,7 @@ class Wish:
     first: bool = False
     push: bool = False
     branch: str | None = None
+    sequential: bool = False
 
 
 async def promote(
@@ -150,7 +151,9 @@ async def _tested(
     if baseline is None and wish.first and not candidate.prompt.spec.has_floor:
         return None
     source = source_of(candidate.prompt, root=workspace.top)
-    plan = make_plan(workspace, baseline=baseline, candidate=candidate, source=source)
+    plan = make_plan(
+        workspace, baseline=baseline, candidate=candidate, source=source, sequential=wish.sequential
+    )
     before_asking(plan)
     return await evaluate(plan, options)
 
