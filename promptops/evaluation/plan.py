@@ -17,6 +17,7 @@ import rfc8785
 from promptops.errors import InvalidInput
 from promptops.evaluation.anchor import anchored, committed_releases
 from promptops.evaluation.policy import policy_of
+from promptops.evaluation.repeating import check_repeats
 from promptops.evaluation.scoring import placed
 from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
 from promptops.evaluation.stopping import check_sequential
@@ -39,7 +40,8 @@ class Plan:
 
     `evidence` is what is committed about this prompt's versions, `anchors` the tests here that passed against what
     its metrics are measured from in the long run. A `sequential` test stops as soon as it is decided, at the latest
-    after `max_samples`; the samples are not part of what names its run, so that more can be added.
+    after `max_samples`; the samples are not part of what names its run, so that more can be added. `repeats` is how
+    often each version answers each sample.
     """
 
     workspace: Workspace
@@ -54,6 +56,7 @@ class Plan:
     anchors: tuple[AnchorTest, ...] = ()
     sequential: bool = False
     max_samples: int | None = None
+    repeats: int = 1
 
     @property
     def id(self) -> str:
@@ -66,9 +69,13 @@ class Plan:
         return f"{self.id}-{whole[:12]}"
 
     @property
+    def pairs(self) -> int:
+        """How many pairs of answers there are at most: samples times repeats."""
+        return min(self.samples.n, self.max_samples or self.samples.n) * self.repeats
+
+    @property
     def calls(self) -> int:
-        samples = min(self.samples.n, self.max_samples or self.samples.n)
-        return samples * (2 if self.baseline else 1)
+        return self.pairs * (2 if self.baseline else 1)
 
 
 def make_plan(
@@ -78,20 +85,24 @@ def make_plan(
     candidate: Contender,
     source: SampleSource,
     sequential: bool = False,
+    repeats: int = 1,
 ) -> Plan:
     """Settle a test; `sequential` asks for a test that stops early also where the prompt file does not.
+
+    `repeats` is how often each sample is answered by each version.
 
     Raises:
         NothingToDo: there is no sample.
         InvalidInput: a version cannot be rendered with a sample.
         InvalidFile: a slice is named that no sample has.
-        ConfigError: a scorer cannot be made.
+        ConfigError: a scorer cannot be made, or a test that stops early is to repeat.
         NotFound: `gate.anchor` names no version.
     """
     prompt = candidate.prompt
     gate = prompt.spec.gate
     most = gate.sequential.max_samples if gate.sequential is not None else None
     sequential = sequential or most is not None
+    check_repeats(repeats, sequential=sequential)
     specs, scorers, chosen = scorers_of(prompt, workspace, source)
     policy = policy_of(
         prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
@@ -127,20 +138,22 @@ def make_plan(
         samples=samples,
         scorers=scorers,
         policy=sliced(held.policy, slices, samples) if baseline else held.policy,
-        digests=_named(digests, sequential=sequential),
+        digests=_named(digests, sequential=sequential, repeats=repeats),
         warnings=(*(text for text in said if text), *held.warnings),
         evidence=tuple(found for _, found in releases.all_evidence(prompt.id)),
         anchors=held.tests,
         sequential=sequential,
         max_samples=most,
+        repeats=repeats,
     )
 
 
-def _named(digests: Mapping[str, str], *, sequential: bool) -> dict[str, str]:
+def _named(digests: Mapping[str, str], *, sequential: bool, repeats: int) -> dict[str, str]:
     """What names the run: a sequential test goes on with more samples, so they are not in its name."""
+    found = dict(digests) | ({"repeats": str(repeats)} if repeats > 1 else {})
     if not sequential:
-        return dict(digests)
-    return {name: digest for name, digest in digests.items() if name != "samples"} | {"sequential": "1"}
+        return found
+    return {name: digest for name, digest in found.items() if name != "samples"} | {"sequential": "1"}
 
 
 def scorers_of(
