@@ -150,7 +150,8 @@ class Setting:
         return "".join(json.dumps(self._sample(first, place)) + "\n" for place in range(n or self.n))
 
     def _sample(self, first: int, place: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"inputs": {"number": str(first + place)}}
+        number = first + place
+        found: dict[str, Any] = {"sample_id": f"smp_{number:016x}", "inputs": {"number": str(number)}}
         if self.clusters is not None:
             found["cluster"] = {"conversation_id": f"c{first}-{self.clusters[place]}"}
         if self.chances is not None:
