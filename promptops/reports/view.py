@@ -5,10 +5,12 @@ Terminal and Markdown show the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from promptops.nextsteps import NextStep, Situation, next_steps
 from promptops.report import Change, MetricLine, Report
-from promptops.reports.numbers import change, interval, mean, p_value, scaled
+from promptops.reports.numbers import change, dollars, interval, mean, p_value, scaled
 from promptops.reports.slices import Slices, slices_of
 
 SHOWN_BROKEN = 3
@@ -42,7 +44,15 @@ class View:
     worst: tuple[Change, ...]
     more_worst: int
     warnings: tuple[str, ...]
-    next_step: str
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way on: what to type, and why or at what price; nothing where the command says it all."""
+
+    command: str
+    remark: str
 
 
 def view(report: Report) -> View:
@@ -69,26 +79,35 @@ def view(report: Report) -> View:
         worst=tuple(report.broken[:SHOWN_BROKEN]),
         more_worst=max(0, len(report.broken) - SHOWN_BROKEN),
         warnings=tuple(report.warnings) + tuple(_metric_warnings(report)),
-        next_step=next_step(report),
+        ways=_ways(report),
     )
 
 
-def next_step(report: Report) -> str:
-    """The one command that helps most now."""
-    prompt = report.prompt.id
-    if report.verdict == "pass":
-        return f"promptops promote {prompt}"
-    if report.unfinished:
-        return f"promptops test {prompt}   (asks only what has no answer yet)"
-    if report.verdict == "regression":
-        return f"promptops try {prompt} --failed"
-    needed = [line.n_required for line in report.metrics if line.status == "INCONCLUSIVE" and line.n_required]
-    if needed and max(needed) > report.samples.n:
-        return (
-            f"about {max(needed)} samples would decide ({report.samples.n} now), or a person does: "
-            f'promptops promote {prompt} --accept -m "why"'
-        )
-    return f'promptops promote {prompt} --accept -m "why"'
+def _ways(report: Report) -> tuple[Way, ...]:
+    steps = _next_steps(report)
+    if report.verdict != "inconclusive":
+        return tuple(Way(command=step.command, remark="") for step in steps)
+    return tuple(_way(step) for step in steps)
+
+
+def _next_steps(report: Report) -> Sequence[NextStep]:
+    """The ways on, as they were worked out with the verdict; a report of before that was done has the simplest."""
+    if report.next_steps:
+        return report.next_steps
+    now = Situation(
+        prompt=report.prompt.id,
+        verdict=report.verdict,
+        samples=report.samples.n,
+        unanswered=report.unscored.baseline + report.unscored.candidate if report.unfinished else 0,
+        inconclusive=report.inconclusive,
+    )
+    return next_steps(now)
+
+
+def _way(step: NextStep) -> Way:
+    price = f", about {dollars(step.usd)}" if step.usd else ""
+    calls = f"; {step.calls} calls{price}" if step.calls else ""
+    return Way(command=step.command, remark=f"{step.text}{calls}")
 
 
 def _facts(report: Report) -> tuple[str, ...]:
@@ -111,7 +130,9 @@ def _samples(report: Report) -> str:
 def _level(report: Report) -> str:
     levels = {line.confidence for line in report.metrics if line.confidence is not None}
     level = levels.pop() if len(levels) == 1 else 1 - 2 * report.alpha
-    return f"{level * 100:.3g} %"
+    text = f"{level * 100:.3g}"
+    # After many looks the level rounds to all there is, which no interval covers.
+    return f"{text if float(text) < 100 else f'{level * 100:.12g}'} %"
 
 
 def _metric_warnings(report: Report) -> list[str]:
