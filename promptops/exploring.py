@@ -80,7 +80,7 @@ def _counted(result: MetricResult, findings: Findings, rule: Rule) -> MetricResu
     """Counts are all that is said of a small slice."""
     seen = findings[rule.name].compared.seen
     ups, downs = (seen.ups, seen.downs) if seen is not None else (0, 0)
-    if result.kind == "binary":
+    if result.kind == "binary" and findings[rule.name].compared.repeats == 1:
         return replace(result, fixed=ups, broken=downs)
     return replace(result, wins=ups, losses=downs)
 

@@ -145,6 +145,28 @@ def test_clusters_count_in_slices_too():
     assert of(together, "de").status == SliceStatus.TOO_SMALL
 
 
+def test_weights_count_in_slices_too():
+    counts = {"en": (0, 10, 90), "de": (10, 30, 60)}
+    weights = np.concatenate([np.ones(100), np.full(40, 1.0), np.full(60, 4.0)])
+    german = of(verdict(counts, weights=weights), "de")
+    assert german.result.difference == pytest.approx(-20 / 280)
+    assert of(verdict(counts), "de").result.difference == pytest.approx(-0.2)
+
+
+def test_repeats_are_averaged_within_slices():
+    counts = {"en": (0, 0, 100), "de": (0, 20, 80)}
+    once, languages = values(list(counts.values())), partition(counts)
+    again = np.stack([np.asarray(once.candidate), np.asarray(once.baseline)])
+    columns = Measured(
+        baseline=np.stack([np.asarray(once.baseline)] * 2), candidate=again, slices=Masks((languages,))
+    )
+    policy = with_slices(Policy(rules=(QUEUE,)), [languages], by=["language"], critical=(), blocks=False)
+    german = of(decide(policy, {"queue": columns}), "de")
+    assert german.status == SliceStatus.FLAGGED
+    assert german.result.difference == pytest.approx(-0.1)
+    assert (german.result.n, german.result.losses) == (100, 20)
+
+
 def test_a_pair_that_was_not_scored_is_never_charged_to_a_slice():
     counts = {"en": (3, 3, 494), "de": (0, 15, 85)}
     columns = values(list(counts.values()))

@@ -154,12 +154,11 @@ def _explored(one: SliceVerdict) -> SliceLine:
 
 
 def _line(rule: Rule, result: MetricResult, status: Word) -> SliceLine:
-    binary = rule.kind == "binary"
     return SliceLine(
         slice=rule.slice or "",
         metric=rule.metric,
         kind=rule.kind,
-        unit="share" if binary else "score",
+        unit="share" if rule.kind == "binary" else "score",
         n=result.n,
         baseline_mean=result.baseline_mean,
         candidate_mean=result.candidate_mean,
@@ -170,6 +169,7 @@ def _line(rule: Rule, result: MetricResult, status: Word) -> SliceLine:
         margin=rule.margin,
         p_harm=result.p_harm,
         status=status,
-        fixed=result.fixed if binary else result.wins,
-        broken=result.broken if binary else result.losses,
+        # The mean of several answers is better or worse, no longer right or wrong.
+        fixed=result.wins if result.fixed is None else result.fixed,
+        broken=result.losses if result.broken is None else result.broken,
     )
