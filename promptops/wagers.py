@@ -105,19 +105,27 @@ class Wagers:
     @property
     def holds(self) -> bool:
         """Whether nothing that this rule asks keeps a PASS away; what only all samples can tell does."""
-        rule, counts = self.rule, self._counts
-        if rule.never or self._scale is None or counts.all_fail(self._scale):
+        if self.rule.never or self._scale is None or self._counts.all_fail(self._scale):
             return False
-        guarded = "noninferiority" in self._against
-        if guarded and not (
-            self._against.reached("noninferiority") and counts.passable and self._seen.above(-self._margin)
-        ):
+        return self._stays_within() and self._keeps_floor()
+
+    def _stays_within(self) -> bool:
+        if "noninferiority" not in self._against:
+            return True
+        drift, mean = self.rule.drift, self._seen.mean
+        if drift is not None and drift.is_too_far(self.rule.kind, mean, self._margin):
             return False
-        return rule.floor is None or (
-            self._filled.reached("floor")
-            and counts.unscored * 5 <= counts.n
-            and self._scored.above(rule.floor)
-        )
+        shown = self._against.reached("noninferiority") and self._counts.passable
+        # What was shown stays shown; but nobody would believe it of an estimate beyond the margin.
+        return shown and mean is not None and mean > -self._margin
+
+    def _keeps_floor(self) -> bool:
+        floor, counts = self.rule.floor, self._counts
+        if floor is None:
+            return True
+        mean = self._scored.mean
+        shown = self._filled.reached("floor") and counts.unscored * 5 <= counts.n
+        return shown and mean is not None and mean > floor
 
     @property
     def improves(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.basis import Basis
+from promptops.creep import Drift
 from promptops.gate import Outcome, Verdict, judge_first
 from promptops.rules import Measured, Policy, Rule, summarise
 from promptops.sequential import Monitor, with_bets
@@ -291,6 +293,15 @@ def test_bets_come_back_from_json_as_they_were() -> None:
     }
     assert type(bets).from_json(json.loads(json.dumps(bets.as_json()))) == bets
     assert all(len(bet.logs) == 10 for bet in bets.claims.values())
+
+
+def test_a_version_that_creeps_on_is_no_reason_to_stop() -> None:
+    drift = Drift(prompt="p", version=1, digest="sha256:1", total=-0.06, releases=2)
+    monitor, verdict = fed(Policy(rules=(rule(drift=drift),)), {"right": [OK] * 200})
+    assert not monitor.decided
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    lifted, verdict = fed(Policy(rules=(rule(drift=replace(drift, lifted=True)),)), {"right": [OK] * 200})
+    assert (lifted.samples, verdict.outcome) == (103, Outcome.PASS)
 
 
 pairs = st.sampled_from([OK, OK, OK, FIXED, BROKEN, BOTH_FAIL, (1.0, NAN), (NAN, 1.0)])

@@ -97,14 +97,17 @@ def take_look(plan: Plan, *, begun: str, asked: bool) -> Look:
     return record(plan.workspace.state, lambda: _present(plan.workspace), decide)
 
 
-def next_look(plan: Plan) -> Look:
-    """Return the look that running this plan would be, writing nothing; what is in its journal is taken as read."""
+def next_look(plan: Plan, *, begun: str = "", asked: bool = False) -> Look:
+    """Return the look that running this plan would be, writing nothing; what is in its journal is taken as read.
+
+    `begun` is the mark of a run that has begun, `asked` says that somebody may be asked.
+    """
     question, ledger = question_of(plan), read(plan.workspace.state)
     if not ledger.existed:
         left = looks_left(plan.workspace.state)
         ledger = replace(ledger, entries=left, present=frozenset(_present(plan.workspace)))
     ci = in_ci(plan.workspace.environ)
-    return _count(question, ledger, plan.evidence, begun="", asked=False, ci=ci)[0]
+    return _count(question, ledger, plan.evidence, begun=begun, asked=asked, ci=ci)[0]
 
 
 def at_level(plan: Plan, look: Look) -> Plan:

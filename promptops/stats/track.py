@@ -56,9 +56,9 @@ class Track:
     def reached(self, name: str) -> bool:
         return name in self._streams and self._streams[name].reached
 
-    def above(self, level: float) -> bool:
-        """Whether the mean so far lies above a level."""
-        return self._total > level * self._weight
+    @property
+    def mean(self) -> float | None:
+        return self._total / self._weight if self._weight else None
 
     def bets(self) -> dict[str, Bet]:
         return {name: stream.bet() for name, stream in self._streams.items()}
