@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -41,30 +42,41 @@ Client = httpx.AsyncClient
 Response = httpx.Response
 
 
-def open_client(*, at_once: int, proxies: bool = True) -> Client:
-    """Return a client for `at_once` calls at a time, closed by its caller; `proxies` as variables say."""
-    limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-    return HttpxAiohttpClient(limits=limits, timeout=None, follow_redirects=False, trust_env=proxies)
+def open_client(*, at_once: int, proxies: bool = True, ca_file: Path | None = None) -> Client:
+    """Return a client for `at_once` calls at a time, closed by its caller; `proxies` as variables say.
 
-
-def check_base_url(base_url: str) -> str:
-    """Return the URL without its last slash.
+    `ca_file` holds certificates in PEM that are trusted besides the usual ones, which SSL_CERT_FILE replaces.
 
     Raises:
-        ConfigError: it is not http(s), names no host, or holds a password.
+        ConfigError: a file of certificates, or a proxy that a variable names, cannot be used.
     """
+    limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
+    trusted = _trusted(ca_file)
     try:
-        parts = urlsplit(base_url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError("base_url has to be http:// or https:// with a host")
-    if parts.username or parts.password:
-        raise ConfigError(
-            f"base_url of {parts.hostname} holds a user or password; name a key variable instead"
+        return HttpxAiohttpClient(
+            limits=limits, timeout=None, follow_redirects=False, trust_env=proxies, verify=trusted
         )
-    return base_url.rstrip("/")
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ConfigError(
+            "a proxy variable (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) holds no http:// address"
+        ) from error
+
+
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    """Return whose certificates are trusted."""
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {error.strerror}") from error
+    if ca_file is None:
+        return context
+    try:
+        context.load_verify_locations(cafile=str(ca_file))
+    except ssl.SSLError as error:
+        raise ConfigError(f"ca_file {ca_file} holds no certificate in PEM") from error
+    except OSError as error:
+        raise ConfigError(f"ca_file {ca_file} cannot be read: {error.strerror}") from error
+    return context
 
 
 @asynccontextmanager
@@ -75,14 +87,19 @@ async def post(
     *,
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
+    connect: float | None = None,
     now: Callable[[], float] = time.time,
 ) -> AsyncIterator[Response]:
     """Send one POST and give its answer, with status 200, while the body is still to be read.
 
+    `connect` is in seconds and covers the look-up of the name, the connection and TLS.
+
     Raises:
         ProviderError: the status is no success, or there is no answer; failures to read the body also.
     """
-    request = client.build_request("POST", url, content=body, headers=headers)
+    # On this transport `pool` is the whole way to a connection, and `connect` a part of it.
+    timeout = httpx.Timeout(None, pool=connect)
+    request = client.build_request("POST", url, content=body, headers=headers, timeout=timeout)
     response: Response | None = None
     try:
         response = await client.send(request, stream=True)
@@ -145,14 +162,20 @@ async def read_last_words(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
+def without_secrets(body: bytes, secrets: Iterable[str]) -> bytes:
+    """Return the body without the keys in it."""
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"[key]")
+    return body
+
+
 def parse_json(body: bytes, *, content_type: str = "", secrets: Iterable[str] = ()) -> Any:
     """Return the value of a JSON body, without the keys in it: one that is quoted is not to reach a journal.
 
     Raises:
         Malformed: it is HTML, cut, or anything else than JSON.
     """
-    for secret in secrets:
-        body = body.replace(secret.encode(), b"[key]")
+    body = without_secrets(body, secrets)
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

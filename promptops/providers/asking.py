@@ -1,0 +1,201 @@
+"""One call to a model's HTTP API, whatever its dialect: sent once, read whole or as a stream, and timed.
+
+A dialect says how a request is written and how an answer is read; this is everything else. A stream is asked for
+by `stream: true` among a prompt's parameters, or for every call of a provider; it is what measures the time to
+the first token. Nothing is retried here, and there is no total deadline: the caller has one and cancels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Required, TypedDict, Unpack
+
+from promptops.errors import TimedOut
+from promptops.messages import Completion, Request
+from promptops.providers import http
+from promptops.providers.addresses import check_base_url, check_headers, join_url
+from promptops.providers.answers import to_json
+from promptops.providers.dialect import Deltas, Dialect
+from promptops.providers.keys import SHORTEST_SECRET
+from promptops.providers.sse import events
+
+_KEY_HEADER = re.compile("auth|key|token|secret|cookie", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds of one attempt: to connect; in a stream to the first token, and from one to the next.
+
+    None is no limit but the caller's own deadline of the whole call.
+    """
+
+    connect: float | None = 10.0
+    first_token: float | None = None
+    idle: float | None = None
+
+
+class Options(TypedDict, total=False):
+    """How a provider asks; see Asker."""
+
+    stream: bool
+    headers: Mapping[str, str] | None
+    patience: Patience | None
+    max_bytes: int
+    clock: Callable[[], float]
+    now: Callable[[], float]
+
+
+class Opened(Options, total=False):
+    """How a provider is opened; see open_asker."""
+
+    at_once: Required[int]
+    ca_file: Path | None
+
+
+class Asker:
+    """A provider at `base_url` that speaks a dialect; asks once, retries nothing.
+
+    `headers` come after the dialect's own. `now` is in seconds since 1970, for dates that servers name.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        base_url: str,
+        api_key: str | None,
+        client: http.Client,
+        *,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
+        max_bytes: int = http.MAX_BODY,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self._dialect, self._client, self._stream = dialect, client, stream
+        self._patience, self._max_bytes = patience or Patience(), max_bytes
+        self._clock, self._now = clock, now
+        self._secrets = _secrets(api_key, headers or {})
+        own = {"content-type": "application/json", **dialect.headers(api_key)}
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        self._headers = check_headers(own | given)
+
+    async def complete(self, request: Request) -> Completion:
+        """Ask once.
+
+        Raises:
+            ProviderError: see promptops.providers.http for what each failure becomes.
+        """
+        stream = bool(request.parameters.get("stream", self._stream))
+        body = to_json(self._dialect.body(request, stream=stream))
+        url = join_url(self.base_url, self._dialect.path(request, stream=stream))
+        started = self._clock()
+        async with (
+            self._patient(stream=stream) as limit,
+            http.post(
+                self._client,
+                url,
+                body,
+                headers=self._headers,
+                secrets=self._secrets,
+                connect=self._patience.connect,
+                now=self._now,
+            ) as response,
+        ):
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                answer = await self._read_whole(response, asked_model=request.model)
+                return replace(answer, seconds=self._clock() - started)
+            async with http.chunks_of(response) as chunks:
+                deltas = self._dialect.deltas(asked_model=request.model)
+                answer = await self._read_stream(chunks, deltas, started=started, limit=limit)
+                answer = replace(answer, seconds=self._clock() - started)
+                await http.read_last_words(chunks)
+                return answer
+
+    @asynccontextmanager
+    async def _patient(self, *, stream: bool) -> AsyncIterator[_Limit]:
+        """Run a call within the limits of a stream; an ordinary answer has none of them."""
+        limit = _Limit(self._patience if stream else Patience())
+        try:
+            async with limit.timeout:
+                yield limit
+        except TimeoutError as error:
+            if not limit.timeout.expired():
+                raise
+            raise limit.error() from error
+
+    async def _read_whole(self, response: http.Response, *, asked_model: str) -> Completion:
+        body = await http.read_body(response, max_bytes=self._max_bytes)
+        value = http.parse_json(
+            body, content_type=response.headers.get("content-type", ""), secrets=self._secrets
+        )
+        return self._dialect.completion(value, asked_model=asked_model)
+
+    async def _read_stream(
+        self, chunks: AsyncIterator[bytes], deltas: Deltas, *, started: float, limit: _Limit
+    ) -> Completion:
+        first: float | None = None
+        async with aclosing(events(chunks, max_bytes=self._max_bytes)) as told:
+            async for event in told:
+                deltas.add(replace(event, data=http.without_secrets(event.data, self._secrets)))
+                if first is None and deltas.has_begun:
+                    first = self._clock() - started
+                if deltas.has_ended:
+                    break
+                if first is not None and event.name != "ping":
+                    limit.go_on()
+        return replace(deltas.completion(), first_token_seconds=first)
+
+
+class _Limit:
+    """The time a stream has until its next sign of life."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience, self._begun = patience, False
+        self.timeout = asyncio.timeout(patience.first_token)
+
+    def go_on(self) -> None:
+        """A token has come: the next one has as long as one may take."""
+        if self._begun and self._patience.idle is None:
+            return
+        self._begun = True
+        idle = self._patience.idle
+        self.timeout.reschedule(None if idle is None else asyncio.get_running_loop().time() + idle)
+
+    def error(self) -> TimedOut:
+        if self._begun:
+            return TimedOut(f"the stream stood still for {self._patience.idle:g} s", cause="idle")
+        return TimedOut(f"no token within {self._patience.first_token:g} s", cause="first_token")
+
+
+def _secrets(api_key: str | None, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what must never be shown: the key, and headers that carry one under another name."""
+    named = [value for name, value in headers.items() if _KEY_HEADER.search(name)]
+    return tuple(secret for secret in (api_key or "", *named) if len(secret) >= SHORTEST_SECRET)
+
+
+@asynccontextmanager
+async def open_asker(
+    dialect: Dialect,
+    base_url: str,
+    api_key: str | None,
+    *,
+    at_once: int,
+    ca_file: Path | None = None,
+    **options: Unpack[Options],
+) -> AsyncIterator[Asker]:
+    """Open a provider with a client of its own, closed at the end; `ca_file` is trusted besides the usual ones.
+
+    Raises:
+        ConfigError: `base_url` is none, a header cannot be sent, or `ca_file` holds no certificate.
+    """
+    check_base_url(base_url)
+    async with http.open_client(at_once=at_once, ca_file=ca_file) as client:
+        yield Asker(dialect, base_url, api_key, client, **options)

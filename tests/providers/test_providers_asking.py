@@ -1,0 +1,133 @@
+"""One call over HTTP, whatever its dialect: deadlines of its parts, headers, addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from promptops.errors import ConfigError, TimedOut
+from promptops.messages import Message, Request
+from promptops.providers.addresses import check_base_url, check_headers, join_url
+from promptops.providers.asking import Patience
+from promptops.providers.openai import open_openai
+
+REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+TOKEN = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
+END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+
+def dripping(*parts: bytes, then: bytes = b"", every: float = 0.01) -> Any:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        while True:
+            await asyncio.sleep(every)
+            writer.write(then)
+            await writer.drain()
+
+    return drip
+
+
+def ask(serve: Any, behaviour: Any, patience: Patience, *, stream: bool, scheme: str = "http") -> Any:
+    async def run() -> Any:
+        async with serve(behaviour) as server:
+            url = server.url.replace("http", scheme, 1)
+            async with open_openai(url, None, at_once=1, stream=stream, patience=patience) as provider:
+                return await provider.complete(REQUEST)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("said", [b"", b": wait\n\n", b'data: {"choices": []}\n\n'])
+def test_a_stream_without_a_first_token_is_left(serve, said) -> None:
+    with pytest.raises(TimedOut, match=r"no token within 0\.1 s") as caught:
+        ask(serve, dripping(HEAD, then=said), Patience(first_token=0.1), stream=True)
+    assert caught.value.kind == "timeout.first_token"
+
+
+def test_a_server_that_says_nothing_at_all_sends_no_first_token(serve) -> None:
+    with pytest.raises(TimedOut) as caught:
+        ask(serve, dripping(), Patience(first_token=0.1), stream=True)
+    assert caught.value.kind == "timeout.first_token"
+
+
+@pytest.mark.parametrize("said", [b"", b": wait\n\n", b"event: ping\ndata: {}\n\n"])
+def test_a_stream_that_stands_still_is_left(serve, said) -> None:
+    with pytest.raises(TimedOut, match=r"stood still for 0\.1 s") as caught:
+        ask(serve, dripping(HEAD, TOKEN, then=said), Patience(idle=0.1), stream=True)
+    assert caught.value.kind == "timeout.idle"
+
+
+def test_a_stream_may_last_longer_than_any_of_its_pauses(serve) -> None:
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        for part in (*[TOKEN] * 6, END):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    answer = ask(serve, slowly, Patience(first_token=0.2, idle=0.2), stream=True)
+    assert answer.text == "aaaaaa"
+
+
+def test_an_ordinary_answer_has_no_first_token_to_wait_for(serve, reply, chat) -> None:
+    async def late(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.15)
+        writer.write(reply(chat("late")))
+        await writer.drain()
+
+    assert ask(serve, late, Patience(first_token=0.05, idle=0.05), stream=False).text == "late"
+
+
+def test_a_server_that_accepts_and_never_greets_is_left(serve) -> None:
+    with pytest.raises(TimedOut, match=r"no connection to https://127\.0\.0\.1") as caught:
+        ask(serve, dripping(), Patience(connect=0.1), stream=False, scheme="https")
+    assert caught.value.kind == "timeout.connect"
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"X-Team": "a\nX-Other: b"}, "the header X-Team"),
+        ({"X-Team": "schlüssel-geheim"}, "the header X-Team"),
+        ({"X-Key": "top-secret\x00"}, "the header X-Key"),
+        ({"X Team": "a"}, "'X Team' is no name"),
+        ({"": "a"}, "'' is no name"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused_and_its_value_not_shown(headers, named) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        check_headers(headers)
+    for value in headers.values():
+        assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host/v1\n", "http://ho st/v1", "http://[::1/v1", "http://host:99999/v1"]
+)
+def test_an_address_with_strange_signs_is_none(url) -> None:
+    with pytest.raises(ConfigError, match="base_url"):
+        check_base_url(url)
+
+
+def test_a_path_comes_before_the_query_of_the_base() -> None:
+    assert join_url("http://h/v1/?a=1", "/chat") == "http://h/v1/chat?a=1"
+    assert join_url("http://h/v1?a=1", "/x:go?alt=sse") == "http://h/v1/x:go?alt=sse&a=1"
+    assert join_url("http://h", "/chat") == "http://h/chat"
+
+
+def test_a_header_of_the_users_own_stands_in_place_of_ours(serve, reply, chat) -> None:
+    async def run() -> str:
+        async with serve(reply(chat())) as server:
+            headers = {"Authorization": "Basic abcdef"}
+            async with open_openai(server.url, "sk-unused", at_once=1, headers=headers) as provider:
+                await provider.complete(REQUEST)
+            return server.heads[0].lower()
+
+    head = asyncio.run(run())
+    assert head.count("authorization:") == 1
+    assert "authorization: basic abcdef" in head
