@@ -95,8 +95,8 @@ def test_a_server_that_accepts_and_never_greets_is_left(serve) -> None:
         ({"X-Team": "a\nX-Other: b"}, "the header X-Team"),
         ({"X-Team": "schlüssel-geheim"}, "the header X-Team"),
         ({"X-Key": "top-secret\x00"}, "the header X-Key"),
-        ({"X Team": "a"}, "'X Team' is no name"),
-        ({"": "a"}, "'' is no name"),
+        ({"X Team": "quiet-value"}, "'X Team' is no name"),
+        ({"": "quiet-value"}, "'' is no name"),
     ],
 )
 def test_a_header_that_cannot_be_sent_is_refused_and_its_value_not_shown(headers, named) -> None:
