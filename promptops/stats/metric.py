@@ -13,6 +13,7 @@ from promptops.stats.facts import Facts, facts_of
 from promptops.stats.paired import Side
 from promptops.stats.planning import Need, cautious_sd, pairs_to_improve, pairs_to_pass, shared_power
 from promptops.stats.question import Question, ask
+from promptops.stats.repeats import best_repeats
 from promptops.stats.results import Kind, MetricResult, Role, Status
 from promptops.stats.sides import both_sides, is_exact
 from promptops.stats.summary import ENOUGH, Summary
@@ -99,7 +100,7 @@ def measure(question: Question, facts: Facts) -> MetricResult:
     binary = question.kind == "binary" and facts.repeats == 1
     ups, downs = (seen.ups, seen.downs) if seen is not None else (0, 0)
     shown = _as_shown(question, low, high, mean)
-    grouped = seen.grouped if seen is not None else None
+    grouped, parts = seen.grouped if seen is not None else None, facts.components
     return MetricResult(
         status=Status.OBSERVED,
         kind=question.kind,
@@ -117,6 +118,10 @@ def measure(question: Question, facts: Facts) -> MetricResult:
         df=grouped.df if grouped is not None else None,
         deff=grouped.deff if grouped is not None else None,
         icc=grouped.icc if grouped is not None else None,
+        within_baseline=parts.within_baseline if parts is not None else None,
+        within_candidate=parts.within_candidate if parts is not None else None,
+        between=parts.between if parts is not None else None,
+        best_repeats=best_repeats(parts) if parts is not None else None,
         confidence=1 - 2 * question.alpha,
         margin=question.margin,
         noninferior=noninferior,
@@ -206,7 +211,7 @@ def need_of(question: Question, facts: Facts) -> Need:
     seen = facts.seen
     if seen is None or question.role == "observe":
         return Need()
-    sd, mean = _planning_sd(question, facts, seen), seen.centre
+    sd, mean = planning_sd(question, facts, seen), seen.centre
     if question.role == "target":
         return pairs_to_improve(facts.n, mean=mean, sd=sd, targets=question.targets, alpha=question.alpha)
     return pairs_to_pass(
@@ -221,7 +226,7 @@ def need_of(question: Question, facts: Facts) -> Need:
     )
 
 
-def _planning_sd(question: Question, facts: Facts, seen: Summary) -> float:
+def planning_sd(question: Question, facts: Facts, seen: Summary) -> float:
     """The standard deviation of one sample's difference to plan with; clusters and weights lengthen it."""
     if seen.grouped is not None:
         return seen.grouped.se * math.sqrt(seen.n)

@@ -19,6 +19,9 @@ from promptops.stats.results import BadNumbers
 Floats = NDArray[np.float64]
 
 MOST = 10  # repeats beyond which the estimate of what they save is worth nothing
+SAMPLE_COSTS = (
+    10  # answers of both versions that it takes to find and check one more sample, where nobody says
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +153,19 @@ def optimal_repeats(
     if between == 0:
         return most
     return max(1, min(most, round(math.sqrt(cost_per_sample / cost_per_run * noise / between))))
+
+
+def best_repeats(found: VarianceComponents) -> int | None:
+    """`optimal_repeats` where nothing is known of prices: a sample costs `SAMPLE_COSTS` answers of both versions."""
+    if found.between is None or found.within_baseline is None or found.within_candidate is None:
+        return None
+    return optimal_repeats(
+        between=found.between,
+        within_baseline=found.within_baseline,
+        within_candidate=found.within_candidate,
+        cost_per_sample=SAMPLE_COSTS,
+        cost_per_run=1,
+    )
 
 
 def repeats_instead(found: VarianceComponents, *, needed: int, most: int = MOST) -> int | None:

@@ -83,6 +83,10 @@ class MetricResult:
     candidate. So the interval is never narrower than the claim it carries, and PASS never contradicts it.
     `noninferior` is the claim for a PASS; `noninferior_seen`, from complete pairs alone, rules out a
     REGRESSION that only missing answers would have made.
+
+    With repeats, `within_baseline` and `within_candidate` are the variance between the answers to one sample and
+    `between` that of the true differences between samples (ratio: of their logs); `best_repeats` is how many
+    answers to each sample they are worth (repeats.best_repeats). None where nothing tells.
     """
 
     status: Status
@@ -99,6 +103,10 @@ class MetricResult:
     df: float | None = None
     deff: float | None = None
     icc: float | None = None
+    within_baseline: float | None = None
+    within_candidate: float | None = None
+    between: float | None = None
+    best_repeats: int | None = None
     lower: float | None = None
     upper: float | None = None
     confidence: float
