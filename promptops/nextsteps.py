@@ -16,7 +16,7 @@ class NextStep:
     """One way on. `calls` are those that it would ask, `usd` about what they cost, None where nobody knows."""
 
     text: str
-    command: str = ""
+    command: str
     calls: int = 0
     usd: float | None = None
 
@@ -103,7 +103,7 @@ def _mending(now: Situation) -> Iterator[NextStep]:
 
 def _asking(now: Situation) -> Iterator[NextStep]:
     """What more answers would show."""
-    worse = [one.metric for one in now.open if one.worse]
+    worse = list(dict.fromkeys(one.metric for one in now.open if one.worse))
     if worse:
         why = f"mend {_names(worse)} first: more samples are likelier to confirm a regression"
         yield _look_at_broken(now, why)
@@ -135,7 +135,7 @@ def _sampling(now: Situation) -> Iterator[NextStep]:
         if more > 0:
             yield _asked(
                 now,
-                f"add about {more} samples ({needed} in all) and test again",
+                f"add about {more} samples, {needed} in all, and test again",
                 f"promptops import FILE --prompt {now.prompt}",
                 more * now.arms * now.repeats,
             )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptops.nextsteps import NextStep
 from promptops.records import AnchorTest
 
 SCHEMA = "promptops.report/1"
@@ -209,6 +210,7 @@ class Report(_Part):
     alpha: float
     basis: dict[str, Any] = {}
     inconclusive: Literal["review", "block", "allow"] = "review"
+    next_steps: list[NextStep] = []
     warnings: list[str] = []
     run: str
     tool_version: str

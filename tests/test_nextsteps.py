@@ -25,7 +25,7 @@ def texts(now: Situation) -> list[str]:
 
 def test_more_samples_are_counted_with_their_calls_and_their_money() -> None:
     more, sequential, person = next_steps(FEW)
-    assert more.text == "add about 367 samples (467 in all) and test again"
+    assert more.text == "add about 367 samples, 467 in all, and test again"
     assert (more.calls, more.usd) == (734, pytest.approx(7.34))
     assert more.command == "promptops import FILE --prompt support"
     assert sequential.command == "promptops test support --sequential"
@@ -41,7 +41,7 @@ def test_a_price_that_nobody_knows_is_not_free() -> None:
 
 def test_the_hungriest_question_sets_the_number() -> None:
     two = (*FEW.open, Open(metric="tone", needed=900, expected=1000))
-    assert texts(replace(FEW, open=two))[0] == "add about 800 samples (900 in all) and test again"
+    assert texts(replace(FEW, open=two))[0] == "add about 800 samples, 900 in all, and test again"
     hopeless = (*FEW.open, Open(metric="tone", needed=None))
     assert texts(replace(FEW, open=hopeless)) == ["a person decides, visibly for ever"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from promptops.basis import Basis
 from promptops.errors import RunStopped
+from promptops.evaluation.advice import advised
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
@@ -78,7 +79,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.calls > 0)
         judged = _judged(plan, look, columns, course)
-        report = _report(judged, look, progress, journal)
+        report = advised(_report(judged, look, progress, journal), judged.plan, judged.basis, look)
         (workspace.state / "runs" / plan.run / "report.json").write_text(
             report_json(report), encoding="utf-8"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from promptops.evaluation.outlook import Outlook
 from promptops.evaluation.prospects import USUAL_ICC, FloorProspect, Prospect
+from promptops.reports.numbers import dollars
 from promptops.rules import ANSWERED
 from promptops.stats.planning import POWER
 from promptops.stats.results import Kind
@@ -41,11 +42,6 @@ def _money(found: Outlook, calls: int) -> str:
     if found.price.usd is None:
         return f"cost unknown ({found.price.source})"
     return f"about {dollars(found.price.usd * calls)} ({found.price.source})"
-
-
-def dollars(usd: float) -> str:
-    """Cents, and two figures of what is less than one."""
-    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
 
 
 def _about_samples(found: Outlook) -> list[str]:

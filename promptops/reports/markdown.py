@@ -35,8 +35,18 @@ def _section(report: Report, shown: View) -> str:
         lines += ["| sample | input | before | after |", "| --- | --- | --- | --- |"]
         lines += [_broken(change) for change in report.broken[:20]]
         lines += ["", "</details>"]
-    lines += ["", f"Next: `{shown.next_step}`", ""]
+    lines += ["", *_ways(shown), ""]
     return "\n".join(lines)
+
+
+def _ways(shown: View) -> list[str]:
+    """One line where there is one way on, else a list, the cheapest first."""
+    ways = [f"`{way.command}`" + (f" ({literal(way.remark)})" if way.remark else "") for way in shown.ways]
+    return (
+        [f"Next: {ways[0]}"]
+        if len(ways) == 1
+        else ["Next:", "", *(f"{n}. {way}" for n, way in enumerate(ways, 1))]
+    )
 
 
 def _metric(row: Row) -> str:

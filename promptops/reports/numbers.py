@@ -55,3 +55,8 @@ def p_value(value: float) -> str:
     if value < 1e-15:
         return "< 1e-15"
     return f"{value:.2g}" if value >= 0.001 else f"{value:.1e}".replace("e-0", "e-")
+
+
+def dollars(usd: float) -> str:
+    """Print money: cents, and two figures of what is less than one."""
+    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"

@@ -1,4 +1,4 @@
-"""A report for a terminal: one word, one sentence, the table, the broken samples, one next command."""
+"""A report for a terminal: one word, one sentence, the table, the broken samples, the ways on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.text import Text
 from promptops.report import Arm, Change, Report
 from promptops.reports.escape import one_line
 from promptops.reports.slices import SliceRow, Slices
-from promptops.reports.view import Row, View, view
+from promptops.reports.view import Row, View, Way, view
 
 GAP = "   "
 NUMBERS_END = 6  # the columns between the name and the status
@@ -39,8 +39,13 @@ def print_report(report: Report, console: Console, *, next_step: bool = True) ->
         _print(console, "  ", _broken(change, "Broken: " if number == 0 else "        "))
     if shown.more_worst:
         _print(console, "  ", Text(f"        and {shown.more_worst} more", style="dim"))
-    if next_step:
-        _print(console, "  ", Text.assemble(("Next:   ", "bold"), shown.next_step))
+    for number, way in enumerate(shown.ways if next_step else ()):
+        _print(console, "  ", _way(way, "Next:   " if number == 0 else "   or   "))
+
+
+def _way(way: Way, label: str) -> Text:
+    remark = (f"   ({one_line(way.remark)})", "dim") if way.remark else ""
+    return Text.assemble((label, "bold"), one_line(way.command), remark)
 
 
 def _print(console: Console, indent: str, text: Text) -> None:

@@ -120,7 +120,8 @@ def _facts(report: Report) -> tuple[str, ...]:
 def _samples(report: Report) -> str:
     """How many samples there are, and of how many clusters: that is what the statistics count."""
     found = report.samples
-    text = f"{found.n} samples" + (", weighted" if found.weighted else "")
+    each = f", {found.repeats} answers each" if found.repeats > 1 else ""
+    text = f"{found.n} samples" + each + (", weighted" if found.weighted else "")
     if found.clusters == found.n:
         return text
     kinds = [f"{kind}s" for kind in ("conversation", "trace") if kind in found.unit_kinds]

@@ -170,7 +170,7 @@ def test_a_second_look_is_planned_at_the_level_that_is_left(project: Project) ->
     project.keep_samples(99)
     said = project.run("test", "--dry-run")
     assert "look 2 at this change: judged at 0.5 % instead of 4 %" in said.out
-    assert "without a single difference 104 samples are needed" in said.out
+    assert "without a single difference 129 samples are needed" in said.out
     project.write(SAMPLES, "".join(json.dumps(sample(number)) + "\n" for number in range(110)))
     assert "look 2 at this change" in project.run("test", "--dry-run").out, "a dry run is no look"
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from promptops.evaluation.earlier import Past, Spread, level, spread, tokens_a_call, usd_a_call
-from promptops.evaluation.foretelling import dollars, tell
+from promptops.evaluation.foretelling import tell
 from promptops.evaluation.outlook import Money, Outlook, recorded_tokens
 from promptops.evaluation.prospects import (
     Frame,
@@ -18,6 +18,7 @@ from promptops.evaluation.prospects import (
     target_prospect,
 )
 from promptops.report import MetricLine
+from promptops.reports.numbers import dollars
 from promptops.rules import Rule
 from promptops.samples import Sample
 from promptops.stats.planning import sample_size

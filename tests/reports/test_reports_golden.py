@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from promptops.nextsteps import NextStep
 from promptops.report import Arm, Change, MetricLine, PromptSides, Report, SampleSet, Side, Spend, Unscored
 from promptops.reports.machine import report_json
 from promptops.reports.markdown import markdown
 from promptops.reports.numbers import p_value, signed
 from promptops.reports.terminal import print_report
+from promptops.reports.view import view
 
 Golden = Callable[[str, str], None]
 
@@ -123,6 +126,25 @@ INCONCLUSIVE = REGRESSION.model_copy(
             )
         ],
         "changes": [],
+        "next_steps": [
+            NextStep(
+                text="ask again for what was not answered",
+                command="promptops test support-triage",
+                calls=2,
+                usd=0.0006,
+            ),
+            NextStep(
+                text="add about 437 samples, 467 in all, and test again",
+                command="promptops import FILE --prompt support-triage",
+                calls=874,
+                usd=0.28,
+            ),
+            NextStep(
+                text="a person decides, visibly for ever",
+                command='promptops promote support-triage --accept -m "why"',
+                usd=0.0,
+            ),
+        ],
         "unscored": Unscored(baseline=0, candidate=2, by_kind={"timeout": 2}),
         "warnings": ["the 30 samples come from 12 conversations or traces and are treated as independent"],
     }
@@ -188,3 +210,16 @@ def test_a_change_has_a_sign_a_true_minus_and_no_negative_zero(value: float, tex
 )
 def test_a_p_value_is_never_zero(value: float, text: str) -> None:
     assert p_value(value) == text
+
+
+def test_a_report_of_before_ways_on_were_worked_out_has_the_simplest() -> None:
+    assert [way.command for way in view(PASS).ways] == ["promptops promote support-triage"]
+    assert [way.command for way in view(REGRESSION).ways] == ["promptops try support-triage --failed"]
+    older = INCONCLUSIVE.model_copy(update={"next_steps": [], "unscored": Unscored()})
+    assert [way.command for way in view(older).ways] == ['promptops promote support-triage --accept -m "why"']
+
+
+def test_a_price_that_nobody_knows_is_left_out_of_a_way_on() -> None:
+    steps = [step if step.calls < 3 else replace(step, usd=None) for step in INCONCLUSIVE.next_steps]
+    _, more, _ = view(INCONCLUSIVE.model_copy(update={"next_steps": steps})).ways
+    assert more.remark == "add about 437 samples, 467 in all, and test again; 874 calls"
