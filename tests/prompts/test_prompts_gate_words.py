@@ -76,6 +76,21 @@ def test_what_can_decide_is_accepted(line: str):
     assert complaints(f"{HEAD}{line}\n") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("scorers: {a: {python: 'm:f', range: [1], max_drop: 9}}", "scorers.a.range[1]"),
+        ("scorers: {a: {python: 'm:f', range: [x, 2], max_drop: 9}}", "scorers.a.range[0]"),
+        ("gate: {slices: {by: [[x], language]}}", "gate.slices.by[0]"),
+        ("gate: {slices: {critical: [{language: de}]}}", "gate.slices.critical[0]"),
+        ("gate: {slices: {critical: language=de}}", "gate.slices.critical"),
+    ],
+)
+def test_what_has_the_wrong_type_is_left_to_the_model(line: str, where: str):
+    (said,) = complaints(f"{HEAD}{line}\n")
+    assert said.split(": ")[1] == where
+
+
 def test_every_word_that_contradicts_another_is_named():
     line = "scorers: {a: {equals: x, observe: true, must: improve, never: true, max_drop: 0.1, min: 0.5}}"
     assert complaints(f"{HEAD}{line}\n") == [

@@ -90,5 +90,10 @@ def test_however_many_slices_there_are_few_lines_are_shown() -> None:
     assert many.sentence == "by language, user: 201 tested, 200 look worse; the worst 5 are shown"
 
 
+def test_a_slice_that_may_block_is_called_what_it_is() -> None:
+    (row,) = slices_of(report(like("language=de", "regression", p_harm_adjusted=1e-4))).rows
+    assert (row.said, row.worse) == ("REGRESSION", True)
+
+
 def test_critical_slices_stand_in_the_table_of_metrics_only() -> None:
     assert slices_of(report(LINE.model_copy(update={"critical": True}))).sentence == ""
