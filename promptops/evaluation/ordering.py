@@ -105,7 +105,7 @@ def arrange(samples: SampleSet, *, seed: str, journal: Journal, folder: Path, mo
     kept = _kept(stored, journal, rows)
     taken, units = {place.sample_id for place in kept}, {place.unit for place in kept}
     fresh = [row for row in rows if row.sample_id not in taken and row.unit not in units]
-    largest = largest or _largest(rows)
+    largest = largest if kept else _largest(rows)
     fitting = [place for unit in _by_unit(fresh, seed) for place in _within(unit, largest)]
     whole = (*kept, *fitting)
     chosen = _at_most(whole, most)
