@@ -135,7 +135,7 @@ def _sampling(now: Situation) -> Iterator[NextStep]:
         if more > 0:
             yield _asked(
                 now,
-                f"add about {more} samples, {needed} in all, and test again",
+                f"add about {more} {'sample' if more == 1 else 'samples'}, {needed} in all, and test again",
                 f"promptops import FILE --prompt {now.prompt}",
                 more * now.arms * now.repeats,
             )

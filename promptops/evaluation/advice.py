@@ -147,14 +147,15 @@ def _expected(question: Question, facts: Facts, share: float) -> int | None:
 
 
 def _floor(one: MetricVerdict, alpha: float, facts: Facts) -> Open:
-    """What a floor takes if the candidate is as good as it was seen to be."""
+    """What a floor takes if the candidate is as good as it was seen to be, with what is missing counted against it."""
     found, scale = one.floor, one.rule.value_range
     name = one.rule.name
     if found is None or scale is None or found.mean is None or found.reason != "not_shown":
         return Open(metric=name, reason="missing")
     reach = scale[1] - scale[0]
     mean, floor = (found.mean - scale[0]) / reach, (found.floor - scale[0]) / reach
-    needed = answers_to_hold(mean=mean, floor=floor, alpha=alpha)
+    counted = mean * (found.n - found.unscored) / found.n
+    needed = answers_to_hold(mean=counted, floor=floor, alpha=alpha)
     seen = facts.seen
     units = 1.0 if seen is None or seen.grouped is None else seen.n / seen.grouped.effective
     return Open(
