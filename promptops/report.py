@@ -50,6 +50,7 @@ class SampleSet(_Part):
     clusters: int
     unit_kinds: dict[str, int] = {}
     weighted: bool = False
+    repeats: int = 1
 
 
 class MetricLine(_Part):
@@ -84,6 +85,10 @@ class MetricLine(_Part):
     df: float | None = None
     deff: float | None = None
     icc: float | None = None
+    within_baseline: float | None = None
+    within_candidate: float | None = None
+    between: float | None = None
+    best_repeats: int | None = None
     reason: str = ""
     warnings: list[str] = []
     notes: list[str] = []

@@ -18,6 +18,7 @@ from promptops.evaluation.ledger import Look, about, at_level, next_look, take_l
 from promptops.evaluation.lines import metric_lines
 from promptops.evaluation.ordering import arrange
 from promptops.evaluation.plan import Plan
+from promptops.evaluation.repeating import asked_repeatedly, draws_before
 from promptops.evaluation.sequential import Ask, Course
 from promptops.evaluation.slices import flagged_slices, slice_lines
 from promptops.evaluation.stopping import about_order
@@ -65,15 +66,15 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         ) as endpoints:
             ask = _asking(plan, endpoints, journal, cache, recorded=options.recorded)
             course = _course(plan, journal) if plan.sequential else None
-            columns = course.columns if course is not None else Columns(plan.samples.n)
+            columns = course.columns if course is not None else Columns(plan.pairs)
             if course is not None:
                 at_once = max(1, limits.concurrency)
                 progress = await course.run(ask, at_once=at_once, on_progress=options.on_progress)
             else:
                 progress = await ask(
-                    _numbered(plan),
+                    asked_repeatedly(_numbered(plan), n=plan.samples.n, repeats=plan.repeats),
                     finished=lambda sample, pair: _measure(plan, columns, sample, pair),
-                    total=plan.samples.n,
+                    total=plan.pairs,
                     on_progress=options.on_progress,
                 )
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
@@ -119,6 +120,7 @@ def _asking(
             cache_max_age=_cache_age(plan),
             only_cached=recorded,
             occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
+            earlier=draws_before(plan.samples),
             total=total,
             on_progress=on_progress,
         )
@@ -135,10 +137,12 @@ def _course(plan: Plan, journal: Journal) -> Course:
         folder=plan.workspace.state / "runs" / plan.run,
         most=plan.max_samples,
     )
+    # As if somebody had to be asked: at a lower level it stops too late and never too early.
+    look = next_look(plan, begun=str(journal.recall("begun") or ""), asked=True)
     return Course(
         plan.samples,
         order,
-        at_level(plan, next_look(plan)).policy,
+        at_level(plan, look).policy,
         compared=plan.baseline is not None,
         measure=lambda columns, sample, pair: _measure(plan, columns, sample, pair),
     )
@@ -179,6 +183,7 @@ def _header(plan: Plan) -> Mapping[str, object]:
         "models": _models(plan),
         "seed": _seed(plan),
         "samples": plan.samples.n,
+        "repeats": plan.repeats,
         "tool_version": tool_version(),
         # Two beginnings of the same run draw their own answers: the ledger of looks tells them apart by this.
         "begun": secrets.token_hex(8),
@@ -288,6 +293,7 @@ def _sample_set(plan: Plan) -> SampleSet:
         clusters=samples.units,
         unit_kinds=dict(samples.unit_kinds),
         weighted=samples.weights is not None,
+        repeats=plan.repeats,
     )
 
 
