@@ -128,7 +128,7 @@ def make_plan(
         chosen,
         _about_policy(baseline, prompt),
         _about_weights(samples),
-        *about_slices(policy, samples),
+        *about_slices(policy, samples, stops=sequential),
     ]
     said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
     return Plan(

@@ -14,7 +14,7 @@ from promptops.prompts.model import GateSpec, Prompt, SliceSpec
 from promptops.report import SliceLine
 from promptops.rules import Policy, Rule
 from promptops.sampling import SampleSet
-from promptops.slicing import MOST, NONE, OTHER, is_compared, normal_name, with_slices
+from promptops.slicing import MOST, NONE, OTHER, Partition, is_compared, normal_name, with_slices
 from promptops.stats.results import MetricResult, Status
 
 Word = Literal["regression", "flagged", "inconclusive", "ok", "pass", "too_small"]
@@ -28,6 +28,11 @@ _EXPLORED: dict[SliceStatus, Word] = {
     SliceStatus.OK: "ok",
     SliceStatus.TOO_SMALL: "too_small",
 }
+_IDLE = "no metric that says what is right is compared with what is live, so slices are not judged"
+_HINTS = (
+    "this test stops when it is decided; slices that are not critical are looked at where it stopped, a moment that "
+    "the data chose, so take them for hints"
+)
 
 
 def wanted_slices(gate: GateSpec) -> SliceSpec:
@@ -84,26 +89,25 @@ def sliced(policy: Policy, wanted: SliceSpec, samples: SampleSet) -> Policy:
     return with_slices(policy, samples.slices, by=wanted.by, critical=wanted.critical, blocks=blocks)
 
 
-def about_slices(policy: Policy, samples: SampleSet) -> list[str]:
-    """What a reader should know before reading about slices; `policy` is that of the whole."""
-    said = []
-    if samples.slices and not any(map(is_compared, policy.rules)):
-        said.append(
-            "no metric that says what is right is compared with what is live, so slices are not judged"
+def about_slices(policy: Policy, samples: SampleSet, *, stops: bool) -> list[str]:
+    """What a reader should know before reading about slices; `policy` is that of the whole.
+
+    `stops`: the test may end as soon as it is decided.
+    """
+    idle = not any(map(is_compared, policy.rules))
+    said = [_IDLE] if samples.slices and idle else [_HINTS] if samples.slices and stops else []
+    return said + [text for one in samples.slices for text in _about(one, samples.n)]
+
+
+def _about(one: Partition, n: int) -> Iterator[str]:
+    if one.counts.get(NONE):
+        yield f"{one.counts[NONE]} of {n} samples have no {one.key}; they are the slice {one.key}={NONE}"
+    if one.folded:
+        count = len(one.values) - (OTHER in one.values) + one.folded
+        yield (
+            f"{one.key} has {count} values: the {MOST} most frequent are looked at, the others together as "
+            f"{one.key}={OTHER}"
         )
-    for one in samples.slices:
-        if NONE in one.values:
-            lack = one.counts[NONE]
-            said.append(
-                f"{lack} of {samples.n} samples have no {one.key}; they are the slice {one.key}={NONE}"
-            )
-        if one.folded:
-            count = len(one.values) - (OTHER in one.values) + one.folded
-            said.append(
-                f"{one.key} has {count} values: the {MOST} most frequent are looked at, the others together as "
-                f"{one.key}={OTHER}"
-            )
-    return said
 
 
 def flagged_slices(verdict: Verdict, policy: Policy) -> list[str]:

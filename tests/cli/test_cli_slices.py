@@ -184,6 +184,13 @@ def test_slices_that_no_metric_is_compared_in_are_said_to_be_idle(live: Project)
     assert any(text.endswith("so slices are not judged") for text in found["warnings"])
 
 
+def test_slices_of_a_test_that_stops_early_are_called_hints(live: Project) -> None:
+    begin(live, "{by: [language], critical: ['language=de']}", "sloppy")
+    found = report(live, 3, "--sequential")
+    assert any("take them for hints" in text for text in found["warnings"])
+    assert any(one["critical"] for one in found["slices"])
+
+
 def test_hostile_names_of_slices_are_shown_harmless(live: Project) -> None:
     evil = "\x1b[31m::error::\u202e|`<b>"
     live.write(SAMPLES, rows(120) + rows(120, language=evil).replace("message ", "message 1"))
