@@ -98,12 +98,15 @@ def _lines(evidence: Evidence) -> Iterable[MetricLine]:
             continue  # written by another version of this tool
 
 
-def spread(tests: Sequence[Past], metric: str, kind: Kind) -> Spread | None:
-    """Pool what earlier runs showed of a metric's differences; None where none of them compared it."""
+def spread(tests: Sequence[Past], metric: str, kind: Kind, *, repeats: int = 1) -> Spread | None:
+    """Pool what earlier runs showed of a metric's differences; None where none of them compared it.
+
+    The differences are those of means of `repeats` answers, as far as runs with repeats tell.
+    """
     lines = [
         line for past in tests if (line := past.line(metric)) is not None and line.kind == kind and line.n
     ]
-    seen = [(line.n, variance) for line in lines if (variance := _variance(line)) is not None]
+    seen = [(line.n, variance) for line in lines if (variance := _variance(line, repeats)) is not None]
     if not seen:
         return None
     pairs = sum(n for n, _ in seen)
@@ -114,9 +117,12 @@ def spread(tests: Sequence[Past], metric: str, kind: Kind) -> Spread | None:
     return Spread(sd=careful, pairs=pairs, runs=len(seen), icc=_icc(lines))
 
 
-def _variance(line: MetricLine) -> float | None:
+def _variance(line: MetricLine, repeats: int) -> float | None:
     """The variance of one pair's difference if it stood alone: of a pass rate, how many pairs differed."""
-    if line.fixed is not None and line.broken is not None and line.kind == "binary":
+    if line.repeats > 1 and line.between is not None:
+        return line.between + ((line.within_baseline or 0.0) + (line.within_candidate or 0.0)) / repeats
+    single = line.kind == "binary" and line.repeats == 1
+    if single and line.fixed is not None and line.broken is not None:
         return (line.fixed + line.broken) / line.n
     return None if line.se is None else line.n * line.se**2 / (line.deff or 1.0)
 

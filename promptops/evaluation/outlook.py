@@ -120,7 +120,7 @@ def outlook(plan: Plan) -> Outlook:
 
 def _prospects(plan: Plan, tests: Sequence[Past], frame: Frame) -> Iterator[Prospect]:
     for rule in plan.policy.rules if plan.baseline is not None else ():
-        seen = spread(tests, rule.metric, rule.kind)
+        seen = spread(tests, rule.metric, rule.kind, repeats=plan.repeats)
         here = replace(frame, n=_size(plan.samples, rule.slice))
         if here.n == 0:
             continue  # a test of some samples may be without a critical slice

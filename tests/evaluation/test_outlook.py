@@ -77,6 +77,23 @@ def test_a_score_varies_as_its_standard_error_says_without_what_its_clusters_add
     assert spread([past(line("tone", "bounded", se=None))], "tone", "bounded") is None
 
 
+def test_what_repeats_told_is_planned_with_for_any_number_of_them() -> None:
+    means = {
+        "fixed": 30,
+        "broken": 40,
+        "se": 0.02,
+    }  # of means of three: not the pass/fail pairs that differed
+    told = {"repeats": 3, "between": 0.01, "within_baseline": 0.03, "within_candidate": 0.06}
+    tests = [past(line("tone", "bounded", **means, **told))]
+    for repeats, variance in ((1, 0.10), (3, 0.04), (9, 0.02)):
+        found = spread(tests, "tone", "bounded", repeats=repeats)
+        assert found is not None
+        assert found.sd == pytest.approx(math.sqrt(variance))
+    silent = spread([past(line(**means, repeats=3))], "queue", "binary")
+    assert silent is not None
+    assert silent.sd == pytest.approx(math.sqrt((100 * 0.04 + 0.5) / 101))
+
+
 def test_the_live_version_is_as_good_as_it_was_in_the_newest_test() -> None:
     tests = [past(line(baseline_mean=0.7)), past(line(baseline_mean=0.6), digests=("new", "x"))]
     assert level(tests, "queue", "old") == 0.7
