@@ -13,6 +13,7 @@ from typing import Any
 from promptops.errors import Malformed, Refused, Truncated
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
 from promptops.providers.keys import one_line
+from promptops.providers.shapes import count
 
 
 def chat_body(request: Request) -> dict[str, Any]:
@@ -81,12 +82,12 @@ def completion_from_response(body: Any, *, asked_model: str) -> Completion:
         Truncated: the answer has no finish reason.
     """
     if not isinstance(body, dict):
-        raise Malformed(f"expected a JSON object, got {_short(body)}")
+        raise Malformed(f"expected a JSON object, got {short(body)}")
     if body.get("error"):
         raise Malformed(f"the answer reports an error: {error_text(body['error'])}")
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise Malformed(f"the answer has no choices: {_short(body)}")
+        raise Malformed(f"the answer has no choices: {short(body)}")
     choice = choices[0]
     if choice.get("error") or choice.get("finish_reason") == "error":
         raise Malformed(
@@ -107,7 +108,7 @@ def completion_from_message(message: Any, *, finish_reason: Any, model: Any, usa
         Malformed: it is no message. Truncated: there is no finish reason.
     """
     if not isinstance(message, dict):
-        raise Malformed(f"the answer has no message: {_short(message)}")
+        raise Malformed(f"the answer has no message: {short(message)}")
     if not isinstance(finish_reason, str) or not finish_reason:
         raise Truncated("the answer has no finish_reason: it stopped before its end")
     refusal = message.get("refusal")
@@ -134,7 +135,7 @@ def text_from(content: Any) -> str | None:
         return content
     if isinstance(content, Sequence) and all(isinstance(part, Mapping) for part in content):
         return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
-    raise Malformed(f"the answer's content is neither text nor parts: {_short(content)}")
+    raise Malformed(f"the answer's content is neither text nor parts: {short(content)}")
 
 
 def tool_calls_from(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
@@ -145,7 +146,7 @@ def tool_calls_from(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     """
     calls = message.get("tool_calls") or ()
     if not isinstance(calls, Iterable) or isinstance(calls, str | Mapping):
-        raise Malformed(f"tool_calls is no list: {_short(calls)}")
+        raise Malformed(f"tool_calls is no list: {short(calls)}")
     if not calls and message.get("function_call"):
         calls = ({"function": message["function_call"]},)
     return tuple(_tool_call_from(call) for call in calls)
@@ -154,7 +155,7 @@ def tool_calls_from(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
 def _tool_call_from(call: Any) -> ToolCall:
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise Malformed(f"a tool call without a function name: {_short(call)}")
+        raise Malformed(f"a tool call without a function name: {short(call)}")
     arguments = function.get("arguments")
     # Some servers send an object instead of its text; the text is what everything after this reads.
     written = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
@@ -166,16 +167,11 @@ def usage_from(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
     return Usage(
-        input_tokens=_count(usage, "prompt_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        input_tokens=count(usage, "prompt_tokens"),
+        output_tokens=count(usage, "completion_tokens"),
+        cached_tokens=count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=count(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
-
-
-def _count(counts: Any, name: str) -> int | None:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def error_text(error: Any, *, secrets: Iterable[str] = ()) -> str:
@@ -185,5 +181,6 @@ def error_text(error: Any, *, secrets: Iterable[str] = ()) -> str:
     return one_line(error if isinstance(error, str) else json.dumps(error, default=repr), secrets=secrets)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return the start of a foreign value, fit for an error message."""
     return one_line(json.dumps(value, default=repr), limit=200)
