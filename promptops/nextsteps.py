@@ -6,7 +6,7 @@ test could not keep: how many samples it takes is planned at the level of the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,7 +45,8 @@ class Situation:
     `arms` is 2, or 1 at a first release; `repeats` answers were asked for each sample and arm. `unanswered` counts
     answers that never came, `unscored` names the scorers that could not score some. `silent`: nothing says what is
     right; `blind`: the metrics that are at their worst everywhere. `sequential`: it stopped when it was decided, or
-    ran out of samples. `anchor` is the version to test against when small falls have added up.
+    ran out of samples; `ended`: these were all that its prompt file declares. `anchor` is the version to test against
+    when small falls have added up.
     """
 
     prompt: str
@@ -59,6 +60,7 @@ class Situation:
     silent: bool = False
     blind: tuple[str, ...] = ()
     sequential: bool = False
+    ended: bool = False
     anchor: str | None = None
     inconclusive: Literal["review", "block", "allow"] = "review"
     open: tuple[Open, ...] = ()
@@ -128,6 +130,9 @@ def _asking(now: Situation) -> Iterator[NextStep]:
 def _sampling(now: Situation) -> Iterator[NextStep]:
     # Missing answers are no lack of samples.
     questions = [one for one in now.open if one.reason != "missing"]
+    if now.sequential:
+        yield from _continuing(now, questions)
+        return
     needs = [one.needed for one in questions]
     if questions and all(need is not None for need in needs):
         needed = max(need or 0 for need in needs)
@@ -150,25 +155,33 @@ def _sampling(now: Situation) -> Iterator[NextStep]:
         )
     expected = [one.expected for one in questions]
     if questions and all(count is not None for count in expected):
-        yield from _sequential(now, max(count or 0 for count in expected))
-
-
-def _sequential(now: Situation, expected: int) -> Iterator[NextStep]:
-    """The way on for those who add samples until it is decided."""
-    more = max(0, expected - now.samples)
-    if now.sequential:
-        text = f"add samples and continue this test: about {more} more, if both versions are equally good"
-    else:
+        count = max(count or 0 for count in expected)
         text = (
-            f"or let it stop as soon as it is decided: about {expected} samples in all, if both versions are equally "
+            f"or let it stop as soon as it is decided: about {count} samples in all, if both versions are equally "
             "good, and fewer the more they differ"
         )
-    yield _asked(
-        now,
-        text,
-        f"promptops test {now.prompt} --sequential",
-        more * now.arms * now.repeats,
-    )
+        more = max(0, count - now.samples)
+        yield _asked(now, text, f"promptops test {now.prompt} --sequential", more * now.arms * now.repeats)
+
+
+def _continuing(now: Situation, questions: Sequence[Open]) -> Iterator[NextStep]:
+    """The way on of a test that stops when it is decided: the same test, with more samples."""
+    if not questions:
+        return
+    if now.ended:
+        text = "raise gate.sequential.max_samples in the prompt file: another look, at a level of its own"
+        yield NextStep(text=text, command=f"promptops test {now.prompt}", usd=None)
+        return
+    expected = [one.expected for one in questions]
+    known = max((count or 0 for count in expected), default=0) if None not in expected else 0
+    more = max(0, known - now.samples)
+    likely = f": about {more} more, if both versions are equally good" if more else ""
+    command = f"promptops test {now.prompt} --sequential"
+    text = f"add samples and continue this test{likely}"
+    if more:
+        yield _asked(now, text, command, more * now.arms)
+    else:
+        yield NextStep(text=text, command=command, usd=None)
 
 
 def _look_at_broken(now: Situation, text: str) -> NextStep:

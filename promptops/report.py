@@ -167,6 +167,8 @@ class Look(_Part):
 class Stopping(_Part):
     """Where a sequential test stopped: after so many samples `of` those that there are, decided or at their end.
 
+    With an `open_end` it goes on when samples are added.
+
     `planned` is how many a test of fixed size needs for the same question, given how the answers differ, and at most
     `of`; `calls_saved` compares with it. `largest_unit` is the bound that the bets rest on, `counted` the digest of
     the samples that count, in their order.
@@ -175,6 +177,7 @@ class Stopping(_Part):
     stopped_at: int
     of: int
     decided: bool
+    open_end: bool = True
     planned: int
     calls_saved: int
     largest_unit: float
@@ -214,6 +217,7 @@ class Report(_Part):
     models: dict[str, str] = {}
     alpha: float
     basis: dict[str, Any] = {}
+    explored: dict[str, Any] = {}
     inconclusive: Literal["review", "block", "allow"] = "review"
     next_steps: list[NextStep] = []
     warnings: list[str] = []

@@ -90,6 +90,20 @@ def test_a_sequential_test_is_continued() -> None:
     steps = next_steps(replace(FEW, sequential=True, open=(Open(metric="queue", expected=560),)))
     assert steps[0].text.startswith("add samples and continue this test: about 460 more")
     assert steps[0].calls == 920
+    assert [step.command for step in steps[1:]] == ['promptops promote support --accept -m "why"']
+
+
+def test_a_sequential_test_of_which_nobody_knows_when_it_stops_is_continued_all_the_same() -> None:
+    waiting = Open(metric="latency", reason="decided_at_the_end")
+    step, _ = next_steps(replace(FEW, sequential=True, open=(waiting, Open(metric="queue", expected=20))))
+    assert (step.text, step.usd) == ("add samples and continue this test", None)
+
+
+def test_a_sequential_test_at_its_declared_end_needs_a_later_one() -> None:
+    step, _ = next_steps(
+        replace(FEW, sequential=True, ended=True, open=(Open(metric="queue", expected=560),))
+    )
+    assert "max_samples" in step.text
 
 
 def test_small_falls_that_add_up_are_tested_against_where_they_began() -> None:

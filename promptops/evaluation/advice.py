@@ -71,6 +71,7 @@ def situation_of(
         silent=not any(rule.says_what_is_right for rule in rules),
         blind=tuple(one.rule.metric for one in verdict.metrics if _is_blind(one)),
         sequential=report.sequential is not None,
+        ended=report.sequential is not None and not report.sequential.open_end,
         anchor=f"v{creeping[0].version}" if creeping and creeping[0] is not None else None,
         inconclusive=report.inconclusive,
         open=tuple(_open(basis, verdict, next_alpha)),

@@ -64,6 +64,7 @@ class Ending:
             stopped_at=n,
             of=self.of,
             decided=self.monitor.decided,
+            open_end=not self.at_the_end,
             planned=planned,
             calls_saved=max(0, planned - n) * arms if self.monitor.decided else 0,
             largest_unit=self.largest,

@@ -78,7 +78,7 @@ def view(report: Report) -> View:
         slices=slices_of(report),
         worst=tuple(report.broken[:SHOWN_BROKEN]),
         more_worst=max(0, len(report.broken) - SHOWN_BROKEN),
-        warnings=tuple(report.warnings) + tuple(_metric_warnings(report)),
+        warnings=(*_stopped(report), *report.warnings, *_metric_warnings(report)),
         ways=_ways(report),
     )
 
@@ -121,11 +121,25 @@ def _samples(report: Report) -> str:
     """How many samples there are, and of how many clusters: that is what the statistics count."""
     found = report.samples
     each = f", {found.repeats} answers each" if found.repeats > 1 else ""
-    text = f"{found.n} samples" + each + (", weighted" if found.weighted else "")
+    of = f" of {report.sequential.of}" if report.sequential is not None else ""
+    text = f"{found.n}{of} samples" + each + (", weighted" if found.weighted else "")
     if found.clusters == found.n:
         return text
     kinds = [f"{kind}s" for kind in ("conversation", "trace") if kind in found.unit_kinds]
     return f"{text} in {found.clusters} {' or '.join(kinds) or 'clusters'}"
+
+
+def _stopped(report: Report) -> tuple[str, ...]:
+    """What stopping early has saved, beside a test whose size is fixed beforehand."""
+    found = report.sequential
+    if found is None:
+        return ()
+    if not found.decided:
+        return ("not decided yet: this test goes on when samples are added",) if found.open_end else ()
+    saved = f", {found.calls_saved} calls more" if found.calls_saved else ""
+    return (
+        f"stopped as soon as it was decided; a test of fixed size would take {found.planned} samples{saved}",
+    )
 
 
 def _level(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -95,6 +96,20 @@ def test_an_equally_good_version_passes_before_all_samples_are_asked(many: Proje
     assert many.calls() <= 2 * (stopping["stopped_at"] + 16)
 
 
+def test_the_report_says_what_was_saved(many: Project) -> None:
+    many.reword("quick")
+    said = many.run("test", ID, "--sequential")
+    assert " of 400 samples" in said.out
+    assert "stopped as soon as it was decided; a test of fixed size would take " in said.out
+    assert "calls more" in said.out
+    write_samples(many, range(20))
+    many.edit("quick", "calm")
+    open_yet = many.run("test", ID, "--sequential")
+    assert "not decided yet: this test goes on when samples are added" in open_yet.out
+    assert "add samples and continue this test" in open_yet.out
+    assert "promptops import" not in open_yet.out
+
+
 def test_a_bad_version_is_stopped_after_a_few(many: Project) -> None:
     many.reword("quick")
     found = report(many)
@@ -141,7 +156,7 @@ def test_samples_that_come_later_continue_the_same_test(many: Project) -> None:
     many.write("calls.before", str(many.calls()))
     ended = report(many)
     assert ended["verdict"] == "pass"
-    assert (ended["run"], ended["looks"]) == (begun["run"], begun["looks"])
+    assert (ended["run"], ended["look"]["number"]) == (begun["run"], 1)
     assert kept_order(many)[:60] == order
     assert 100 < ended["sequential"]["stopped_at"] < 130
     assert asked_twice(many) == set()
@@ -155,6 +170,18 @@ def kept_order(project: Project) -> list[str]:
 def asked_twice(project: Project) -> set[str]:
     numbers = (project.path.parent / "asked").read_text().split()
     return {number for number in numbers if numbers.count(number) > 2}
+
+
+def test_answers_drawn_anew_are_another_look_at_its_own_level(many: Project) -> None:
+    many.reword("calm")
+    first = report(many)
+    shutil.rmtree(many.path / ".promptops" / "runs")
+    (many.path / ".promptops" / "cache.db").unlink()
+    again = report(many)
+    assert (first["look"]["number"], again["look"]["number"]) == (1, 2)
+    assert again["alpha"] < first["alpha"]
+    assert again["verdict"] == "pass"
+    assert again["sequential"]["stopped_at"] > first["sequential"]["stopped_at"]
 
 
 def test_what_was_counted_can_not_be_taken_away_or_changed(many: Project) -> None:
@@ -208,6 +235,8 @@ def test_the_prompt_file_can_ask_for_it_and_say_where_it_ends(many: Project) -> 
     assert (found["sequential"]["stopped_at"], found["sequential"]["of"]) == (40, 40)
     assert found["samples"]["n"] == 40
     assert many.calls() == 80
+    assert not found["sequential"]["open_end"]
+    assert "max_samples" in found["next_steps"][0]["text"]
 
 
 @pytest.mark.parametrize(
