@@ -7,7 +7,7 @@ The same basis gives the same verdict, on any machine and at any time. It is wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from promptops.errors import InvalidInput
@@ -45,7 +45,34 @@ class Basis:
             "rules": [rule.as_json() for rule in self.policy.rules],
             "findings": {rule.name: self.findings[rule.name].as_json() for rule in kept},
         }
-        return values | ({"slices": [rule.as_json() for rule in blocking]} if blocking else {})
+        look = {} if self.policy.look is None else {"look": self.policy.look}
+        return values | look | ({"slices": [rule.as_json() for rule in blocking]} if blocking else {})
+
+    def explored_json(self, verdict: Verdict) -> dict[str, Any]:
+        """Return what was found of the slices that were tested and only looked at; no verdict needs it."""
+        rules = [one.rule for one in verdict.slices if one.p_adjusted is not None]
+        if self.policy.slices_block or not rules:
+            return {}
+        return {
+            "slices": [rule.as_json() for rule in rules],
+            "findings": {rule.name: self.findings[rule.name].as_json() for rule in rules},
+        }
+
+    def with_explored(self, values: Mapping[str, Any]) -> Self:
+        """Return the basis with what `explored_json` wrote.
+
+        Raises:
+            InvalidInput: it is something else.
+        """
+        if not values:
+            return self
+        try:
+            rules = tuple(Rule.from_json(one) for one in values["slices"])
+            found = {rule.name: Finding.from_json(values["findings"][rule.name]) for rule in rules}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidInput(f"this is not what was found of slices: {error!r}") from error
+        policy = replace(self.policy, explored=rules)
+        return replace(self, policy=policy, findings={**self.findings, **found})
 
     def _blocking(self) -> list[Rule]:
         if not self.policy.slices_block or self.first:
@@ -65,6 +92,7 @@ class Basis:
             policy = Policy(
                 rules=rules,
                 alpha=values["alpha"],
+                look=values.get("look"),
                 targets=values["targets"],
                 explored=slices,
                 slices_block=bool(slices),

@@ -38,7 +38,7 @@ def doubts(policy: Policy, metrics: Metrics) -> list[str]:
 def creeps(one: MetricVerdict) -> bool:
     """Whether a guardrail fell too far since its anchor; one that is shown better now is an anchor itself."""
     rule, result = one.rule, one.result
-    if rule.drift is None or rule.margin is None or one.guardrail is None:
+    if rule.drift is None or rule.slice is not None or rule.margin is None or one.guardrail is None:
         return False
     edge = result.upper if rule.kind == "ratio" else result.lower
     better = edge is not None and gained(rule.kind, edge) > 0
@@ -78,7 +78,7 @@ def open_questions(metrics: Metrics, policy: Policy) -> list[str]:
     for one in metrics:
         name = one.rule.name
         if one.guardrail == Status.INCONCLUSIVE:
-            found.append(say.open_guardrail(name, one.result))
+            found.append(say.open_guardrail(name, one.result, look=policy.look))
         if one.floor is not None and one.floor.status == Status.INCONCLUSIVE:
             found.append(say.floor_sentence(name, one.rule.kind, one.floor))
         if one.never is not None and one.never.status == Status.INCONCLUSIVE:

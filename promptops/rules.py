@@ -110,12 +110,14 @@ def _plain(value: Any) -> Any:
 class Policy:
     """What was declared before the run; `alpha` is the level at which this look is tested.
 
+    `look` is its number, None where nobody knows; it changes words and no outcome.
     `explored` are the rules of slices that are only looked at; `slices_block` lets those that look worse keep the
     verdict open. `inconclusive` is for the caller: it changes no outcome here.
     """
 
     rules: tuple[Rule, ...]
     alpha: float = 0.05
+    look: int | None = None
     targets: Literal["any", "all"] = "any"
     inconclusive: Literal["review", "block", "allow"] = "review"
     explored: tuple[Rule, ...] = ()

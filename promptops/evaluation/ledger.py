@@ -112,7 +112,8 @@ def next_look(plan: Plan, *, begun: str = "", asked: bool = False) -> Look:
 
 def at_level(plan: Plan, look: Look) -> Plan:
     """Return the plan as it is judged at this look."""
-    return replace(plan, policy=replace(plan.policy, alpha=look.alpha(plan.policy.alpha)))
+    number = look.number if look.known else None
+    return replace(plan, policy=replace(plan.policy, alpha=look.alpha(plan.policy.alpha), look=number))
 
 
 def about(look: Look, whole: float) -> list[str]:

@@ -42,14 +42,16 @@ def regressed(name: str, result: MetricResult) -> str:
     return f"{name} {change(result)}, shown to be worse, and a {way} beyond the allowed {allowed} is possible"
 
 
-def open_guardrail(name: str, result: MetricResult) -> str:
-    """Why a guardrail is INCONCLUSIVE, and how many samples would help."""
+def open_guardrail(name: str, result: MetricResult, *, look: int | None = None) -> str:
+    """Why a guardrail is INCONCLUSIVE, and how many samples would have been enough at this look."""
     if result.reason == "not_measured":
         return f"{name} was measured on no pair, so nothing is shown"
     if result.reason == "missing":
         return _missing(name, result)
     if result.reason == "decided_at_the_end":
         return _waits(name, result)
+    if _is_tied(result):
+        return _ties(name, result, look)
     way = "rise" if result.kind == "ratio" else "fall"
     text = f"{name}: a {way} beyond the allowed {amount(result.kind, result.margin)} is not ruled out"
     worst = _fall(result, result.upper if result.kind == "ratio" else result.lower)
@@ -77,14 +79,43 @@ def _waits(name: str, result: MetricResult) -> str:
     return f"{name} is tested once, when all samples that were declared are in; {result.n} are"
 
 
+def _is_tied(result: MetricResult) -> bool:
+    """Whether every answer was as good as the one it is compared with, on too few samples for that to say much."""
+    moved = (result.fixed, result.broken, result.wins, result.losses)
+    few = result.n_required is not None and result.n_required > result.n
+    return result.n_complete == result.n and few and not any(moved) and result.difference == 0
+
+
+def _ties(name: str, result: MetricResult, look: int | None) -> str:
+    pairs = "1 identical pair does" if result.n == 1 else f"{result.n} identical pairs do"
+    return (
+        f"{name}: {pairs} not prove that nothing changed; {result.n_required} are needed "
+        f"for {_margin(result)}{_at(look)}"
+    )
+
+
+def _margin(result: MetricResult) -> str:
+    size = amount(result.kind, result.margin, unit=False)
+    if result.kind == "binary":
+        return f"a {size}-point margin"
+    return f"a margin of {size}"
+
+
+def _at(look: int | None) -> str:
+    if look is None:
+        return ""
+    return f" at the {('first', 'second', 'third')[look - 1]} look" if look <= 3 else f" at look {look}"
+
+
 def _more(result: MetricResult) -> str:
+    """What would have shown it at this look; what another look takes is said with the ways on."""
     if "more_samples_likelier_confirm" in result.notes:
         return "; more samples are likelier to confirm a regression"
-    if result.n_additional is None:
+    if result.n_required is None:
         return ""
     seen = "planned_at_observed" in result.notes
     basis = "if the difference is what was seen" if seen else "if both versions are equally good"
-    return f"; about {result.n_additional} more would do, {basis}"
+    return f"; about {result.n_required} would have been enough, {basis}"
 
 
 def open_target(name: str, result: MetricResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from cli_help import CONFIG, ID, SAMPLES, N, Project, sample
 
 PRICED = CONFIG.replace('answer"}', 'answer", prices: {small: {input: 0.5, output: 2}}}')
@@ -26,6 +27,16 @@ def test_thirty_ties_name_the_samples_that_a_second_look_takes(project: Project)
     ) in said.out
     assert f"   or   promptops test {ID} --sequential   (" in said.out
     assert f'   or   promptops promote {ID} --accept -m "why"   (a person decides' in said.out
+
+
+def test_identical_pairs_are_said_to_prove_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI")  # where looks are counted
+    project.reword("thorough")
+    project.keep_samples(30)
+    assert (
+        "queue: 30 identical pairs do not prove that nothing changed; 63 are needed for a 5-point margin "
+        "at the first look"
+    ) in project.run("test").out
 
 
 def test_the_number_that_was_promised_is_enough(project: Project) -> None:

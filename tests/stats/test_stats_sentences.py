@@ -57,7 +57,7 @@ def test_an_open_guardrail_says_what_is_not_ruled_out_and_what_would_help() -> N
     asked = replace(BASE, difference=-0.01, n_required=420, n_additional=120)
     assert say.open_guardrail("queue", asked) == (
         "queue: a fall beyond the allowed 5 points is not ruled out (it may be 9) by 300 samples; "
-        "about 120 more would do, if both versions are equally good"
+        "about 420 would have been enough, if both versions are equally good"
     )
     inside = replace(asked, lower=-0.049, notes=("planned_at_observed",))
     assert "may be" not in say.open_guardrail("queue", inside)
@@ -67,6 +67,21 @@ def test_an_open_guardrail_says_what_is_not_ruled_out_and_what_would_help() -> N
     assert say.open_guardrail("queue", BASE).endswith("by 300 samples")
     slower = replace(BASE, kind="ratio", upper=None, margin=0.2)
     assert "a rise beyond the allowed 20 % is not ruled out by" in say.open_guardrail("latency", slower)
+
+
+def test_identical_pairs_do_not_prove_that_nothing_changed() -> None:
+    tied = replace(BASE, n=30, n_complete=30, difference=0.0, fixed=0, broken=0, n_required=63)
+    assert say.open_guardrail("queue", tied, look=1) == (
+        "queue: 30 identical pairs do not prove that nothing changed; "
+        "63 are needed for a 5-point margin at the first look"
+    )
+    score = replace(tied, kind="bounded", margin=0.2, wins=0, losses=0)
+    assert say.open_guardrail("tone", score, look=2).endswith("for a margin of 0.2 at the second look")
+    assert say.open_guardrail("queue", tied, look=7).endswith("5-point margin at look 7")
+    assert say.open_guardrail("queue", tied).endswith("63 are needed for a 5-point margin")
+    assert "1 identical pair does not" in say.open_guardrail("q", replace(tied, n=1, n_complete=1))
+    moved = replace(tied, fixed=1, broken=1)
+    assert "is not ruled out" in say.open_guardrail("queue", moved)
 
 
 def test_missing_and_unmeasured_are_said_plainly() -> None:
