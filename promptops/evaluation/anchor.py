@@ -24,6 +24,24 @@ from promptops.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What is committed about one prompt: its releases, and every piece of evidence with its hash."""
+
+    prompt: str
+    releases: Releases
+    evidence: tuple[tuple[str, Evidence], ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return self.releases.numbers(self.prompt)
+
+    def first_by_candidate(self) -> dict[str, Evidence]:
+        """The evidence with which each version first went live: later tests of it compare it with what came after."""
+        in_time = sorted(self.evidence, key=lambda one: (one[1].at, one[0]), reverse=True)
+        return {one.candidate: one for _, one in in_time if one.prompt == self.prompt}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Anchored:
     """A policy whose rules know their drift, the tests against anchors that hold, and what a reader should know."""
 
@@ -32,12 +50,18 @@ class Anchored:
     warnings: tuple[str, ...] = ()
 
 
-def committed_releases(workspace: Workspace, prompt: Prompt) -> Releases:
+def committed(workspace: Workspace, prompt: Prompt) -> Committed:
     """Return what is known of a prompt's releases here: those of the release branch, and those of this branch.
 
     Raises:
         RepoError: objects are missing.
+        InvalidFile: evidence cannot be read.
     """
+    releases = _releases(workspace, prompt)
+    return Committed(prompt=prompt.id, releases=releases, evidence=tuple(releases.all_evidence(prompt.id)))
+
+
+def _releases(workspace: Workspace, prompt: Prompt) -> Releases:
     repo, ref = workspace.repo, release_ref(workspace.repo, workspace.config.release_branch)
     head = repo.head()
     for root in (workspace.root_of(prompt.path), *workspace.roots):
@@ -51,7 +75,7 @@ def committed_releases(workspace: Workspace, prompt: Prompt) -> Releases:
 def anchored(
     workspace: Workspace,
     policy: Policy,
-    releases: Releases,
+    known: Committed,
     *,
     baseline: Contender | None,
     candidate: Prompt,
@@ -63,12 +87,11 @@ def anchored(
 
     Raises:
         NotFound: the prompt file names a version that does not exist.
-        InvalidFile: evidence cannot be read.
     """
-    named = _named(candidate, releases)
+    named = _anchor_named(candidate, known)
     if baseline is None:
         return Anchored(policy=policy)
-    steps = tuple(_steps(releases, candidate.id, baseline))
+    steps = tuple(_steps(known, baseline))
     drifts = {
         rule.metric: drift_of(candidate.id, rule.metric, rule.kind, steps, anchor=named)
         for rule in policy.rules
@@ -81,7 +104,7 @@ def anchored(
     return Anchored(
         policy=replace(policy, rules=rules),
         tests=tests,
-        warnings=_about(releases, candidate.id, steps, named),
+        warnings=_about(known, steps, named),
     )
 
 
@@ -96,7 +119,7 @@ def _with_drift(rule: Rule, drifts: Mapping[str, Drift], lifted: set[str]) -> Ru
     return replace(rule, drift=replace(drift, lifted=rule.metric in lifted))
 
 
-def _named(candidate: Prompt, releases: Releases) -> int | None:
+def _anchor_named(candidate: Prompt, known: Committed) -> int | None:
     """The version that `gate.anchor` names.
 
     Raises:
@@ -105,36 +128,26 @@ def _named(candidate: Prompt, releases: Releases) -> int | None:
     anchor = candidate.spec.gate.anchor
     if anchor is None:
         return None
-    numbers = releases.numbers(candidate.id)
-    number = next((number for number in numbers if anchor == f"v{number}"), None)
+    number = next((number for number in known.numbers if anchor == f"v{number}"), None)
     if number is None:
-        known = [f"v{number}" for number in numbers]
-        hint = f"there is {', '.join(known[-8:])}" if known else "it was never released"
+        names = [f"v{number}" for number in known.numbers]
+        hint = f"there is {', '.join(names[-8:])}" if names else "it was never released"
         raise NotFound(f"version of {candidate.id}", anchor, hint=f"{hint} ({candidate.path}: gate.anchor)")
     return number
 
 
-def _steps(releases: Releases, prompt: str, baseline: Contender) -> Iterator[Step]:
+def _steps(known: Committed, baseline: Contender) -> Iterator[Step]:
     """Walk from the baseline to the version before it, and so on; the last step has nothing to be compared with."""
     digest = baseline.prompt.digest
-    version = baseline.side.version or releases.number_of(prompt, digest)
-    visited: set[str] = set()
+    version = baseline.side.version or known.releases.number_of(known.prompt, digest)
+    left = known.first_by_candidate()
     while version is not None:
-        evidence = None if digest in visited else _evidence(releases, prompt, digest)
+        evidence = left.pop(digest, None)  # each once: forged evidence may go round in a circle
         if evidence is None or evidence.baseline is None:
             yield Step(version=version, digest=digest)
             return
-        visited.add(digest)
         yield Step(version=version, digest=digest, seen=_seen(evidence.metrics), direct=_direct(evidence))
         version, digest = evidence.baseline.version, evidence.baseline.digest
-
-
-def _evidence(releases: Releases, prompt: str, digest: str) -> Evidence | None:
-    """The evidence with which a version first went live: later tests of it compare it with what came after."""
-    found = [
-        (one.at, name, one) for name, one in releases.evidence_of(prompt, digest) if one.prompt == prompt
-    ]
-    return min(found, key=lambda each: each[:2])[2] if found else None
 
 
 def _seen(rows: list[dict[str, Any]]) -> dict[str, Seen]:
@@ -201,16 +214,18 @@ def _passed(workspace: Workspace, prompt: str, digests: Mapping[str, str]) -> Re
         except (ValueError, OSError, RecursionError):
             continue  # written by another version of this tool, or just being written
         same = all(report.digests.get(name) == digests[name] for name in ("baseline", "candidate", "policy"))
-        if same and report.samples.digest == digests["samples"] and report.verdict == "pass":
+        # A sequential test goes on with more samples: they are not in its name.
+        same = same and report.digests.get("samples", digests["samples"]) == digests["samples"]
+        if same and report.verdict == "pass":
             return report
     return None
 
 
-def _about(releases: Releases, prompt: str, steps: tuple[Step, ...], named: int | None) -> tuple[str, ...]:
+def _about(known: Committed, steps: tuple[Step, ...], named: int | None) -> tuple[str, ...]:
     said = []
-    first = min(releases.numbers(prompt), default=None)
+    first, evidence = min(known.numbers, default=None), known.first_by_candidate()
     for last in steps[-1:]:
-        if last.version != first and _evidence(releases, prompt, last.digest) is None:
+        if last.version != first and last.digest not in evidence:
             said.append(f"v{last.version} has no evidence: what was lost before it is not counted")
     if named is not None and steps and named not in [step.version for step in steps]:
         said.append(f"gate.anchor: v{named} is none of the versions that led to v{steps[0].version}")

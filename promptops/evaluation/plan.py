@@ -15,7 +15,7 @@ from typing import Any
 import rfc8785
 
 from promptops.errors import InvalidInput
-from promptops.evaluation.anchor import anchored, committed_releases
+from promptops.evaluation.anchor import anchored, committed
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.repeating import check_repeats
 from promptops.evaluation.scoring import placed
@@ -122,8 +122,8 @@ def make_plan(
     }
     if sequential:
         check_sequential(policy.rules, most=most, blocks=slices.policy == "block")
-    releases = committed_releases(workspace, prompt)
-    held = anchored(workspace, policy, releases, baseline=baseline, candidate=prompt, digests=digests)
+    known = committed(workspace, prompt)
+    held = anchored(workspace, policy, known, baseline=baseline, candidate=prompt, digests=digests)
     said = [
         chosen,
         _about_policy(baseline, prompt),
@@ -140,7 +140,7 @@ def make_plan(
         policy=sliced(held.policy, slices, samples) if baseline else held.policy,
         digests=_named(digests, sequential=sequential, repeats=repeats),
         warnings=(*(text for text in said if text), *held.warnings),
-        evidence=tuple(found for _, found in releases.all_evidence(prompt.id)),
+        evidence=tuple(found for _, found in known.evidence),
         anchors=held.tests,
         sequential=sequential,
         max_samples=most,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from promptops.errors import NotFound
-from promptops.evaluation.anchor import Anchored, anchored
+from promptops.evaluation.anchor import Anchored, Committed, anchored
 from promptops.gitstore.releases import Releases, evidence_path, version_path
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, contender
@@ -95,7 +95,8 @@ def held(workspace: Workspace, version: int, known: Releases, *, anchor: str | N
     gate = candidate.spec.gate.model_copy(update={"anchor": anchor})
     candidate = replace(candidate, spec=candidate.spec.model_copy(update={"gate": gate}))
     baseline = live(workspace, version)
-    return anchored(workspace, POLICY, known, baseline=baseline, candidate=candidate, digests=DIGESTS)
+    found = Committed(prompt="p", releases=known, evidence=tuple(known.all_evidence("p")))
+    return anchored(workspace, POLICY, found, baseline=baseline, candidate=candidate, digests=DIGESTS)
 
 
 def drift(found: Anchored, metric: str = "queue") -> tuple[int, float] | None:
