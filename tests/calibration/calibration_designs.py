@@ -70,6 +70,19 @@ def one_added_sample(project: Project, rng: np.random.Generator, draw: Draw) -> 
     return until_it_passes(tests())
 
 
+def peeking(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
+    """A sequential test that goes on with as many samples again, as long as the answer does not please."""
+    project.begin()
+    truth, part = draw(rng), project.setting.n // LOOKS
+
+    def tests() -> Iterator[Report]:
+        for look in count(1):
+            project.put_samples(0, look * part)
+            yield project.test(truth, project.plan())
+
+    return until_it_passes(tests())
+
+
 def deleted_runs(project: Project, rng: np.random.Generator, draw: Draw) -> list[Report]:
     """Before every further look somebody deletes the runs and the cache, so that all is asked anew."""
     project.begin()
@@ -128,7 +141,7 @@ class Design:
     @property
     def single(self) -> bool:
         """Whether a run is one test, so that the gate alone can be asked the same."""
-        return self.story is once
+        return self.story is once and not self.setting.options and self.setting.languages is None
 
     def tolerated(self, runs: int) -> float:
         """The level and three standard errors of a share of `runs`."""
@@ -321,6 +334,46 @@ def weighted(rng: np.random.Generator) -> Truth:
     return both([pair + np.stack([np.zeros(len(CHANCES)), shift])])
 
 
+REPEATS = 3
+
+
+def repeated(rng: np.random.Generator) -> Truth:
+    """Every sample is answered three times; answers to one sample differ more than samples do."""
+    shift = -SCORE_MARGIN + rng.uniform(-0.1, 0.1, N)
+    noise = rng.uniform(-0.2, 0.2, (2, 1, REPEATS, N))
+    return Truth(live=Arm(scores=0.5 + noise[0]), new=Arm(scores=0.5 + shift + noise[1]))
+
+
+LANGUAGES = ("de", "en") * 30
+
+
+def critical_slice_at_its_margin(rng: np.random.Generator) -> Truth:
+    """Worse in German by what is allowed, and better in English by more than that."""
+    german = np.asarray(LANGUAGES) == "de"
+    pair = scores(rng, rng.random(german.size), shift=0.0)
+    return both([pair + np.stack([np.zeros(german.size), np.where(german, -SCORE_MARGIN, 0.09)])])
+
+
+SEQUENTIAL_N, SEQUENTIAL_MARGIN = 100, 0.25
+
+
+def sequential(name: str, shift: float, claim: Claim, seed: int, *, story: Story = once) -> Design:
+    """Half of the pairs differ; bets decide as answers arrive, on a hundred samples at most."""
+
+    def draw(rng: np.random.Generator) -> Truth:
+        return both([checks(rng.random(SEQUENTIAL_N), fixed=0.25 + shift / 2, broken=0.25 - shift / 2)])
+
+    scorers = {"ok": {"python": "scores:b0", "max_drop": SEQUENTIAL_MARGIN}}
+    return Design(
+        name=f"sequential, {name}",
+        setting=setting(scorers, n=SEQUENTIAL_N, options={"sequential": True}),
+        draw=draw,
+        claim=claim,
+        story=story,
+        seed=seed,
+    )
+
+
 def at_the_margin_in_every_look(rng: np.random.Generator) -> Truth:
     return both([checks(rng.random(LOOKS * LOOK_N), fixed=0.125, broken=0.375)])
 
@@ -445,6 +498,29 @@ DESIGNS = (
         claim=passes,
         seed=15,
     ),
+    Design(
+        name="three repeats at the margin",
+        setting=setting(BOUNDED, options={"repeats": REPEATS}),
+        draw=repeated,
+        claim=passes,
+        seed=20,
+    ),
+    Design(
+        name="a critical slice at its margin",
+        setting=setting(
+            BOUNDED,
+            n=len(LANGUAGES),
+            languages=LANGUAGES,
+            gate={"slices": {"by": ["language"], "critical": ["language=de"]}},
+        ),
+        draw=critical_slice_at_its_margin,
+        claim=passes,
+        seed=21,
+    ),
+    sequential("at the margin", -SEQUENTIAL_MARGIN, passes, 22),
+    sequential("at the margin, with peeking", -SEQUENTIAL_MARGIN, passes, 23, story=peeking),
+    sequential("nothing changed", 0.0, regresses, 24),
+    sequential("nothing changed, with peeking", 0.0, regresses, 25, story=peeking),
     looking("five looks, fresh samples", fresh_samples, 16),
     looking("five looks, one added sample each", one_added_sample, 17),
     looking("five looks, runs deleted in between", deleted_runs, 18),

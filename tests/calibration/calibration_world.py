@@ -44,7 +44,7 @@ CONFIG = """\
 promptops: 1
 providers:
   world: {kind: python, target: "calibration_world:answer"}
-limits: {concurrency: 64, attempts: 1, deadline: 60}
+limits: {concurrency: 16, attempts: 1, deadline: 60}
 """
 # A score is the number at its place in the answer; a dash there is an answer that the scorer cannot read.
 SCORES = "".join(
@@ -120,7 +120,7 @@ class Setting:
     """What stands in the repository: scorers and limits as they are written, and the samples.
 
     `clusters` names the conversation of each sample, None: every sample is one of its own. `chances` says with
-    which probability each was drawn, `languages` its slice.
+    which probability each was drawn, `languages` its slice. `options` are those of `promptops test`.
     """
 
     n: int
@@ -130,6 +130,7 @@ class Setting:
     clusters: Sequence[int] | None = None
     chances: Sequence[float] | None = None
     languages: Sequence[str] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def prompt(self, version: str) -> str:
         spec = {
@@ -181,14 +182,14 @@ class Project:
             self.kept["plan"] = self.plan()
         return self.kept["plan"]  # type: ignore[no-any-return]
 
-    def plan(self, **options: Any) -> Plan:
+    def plan(self) -> Plan:
         """A plan of the samples that stand there now; the versions stay as they are."""
         if "versions" not in self.kept:
             here = self.workspace
             self.kept["versions"] = here, live_contender(here, ID), contender(here, ID)
         here, baseline, candidate = self.kept["versions"]
         source = source_of(candidate.prompt, root=here.top)
-        return make_plan(here, baseline=baseline, candidate=candidate, source=source, **options)
+        return make_plan(here, baseline=baseline, candidate=candidate, source=source, **self.setting.options)
 
     def put_samples(self, first: int, n: int | None = None) -> None:
         """Write fresh samples; what they ask is told by their numbers."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calibration_designs import DESIGNS, Design, design
-from calibration_world import Arm, Project, Truth, build, line
+from calibration_world import MODEL, Arm, Project, Truth, build, line
 
 from promptops.gate import Verdict, decide
 from promptops.report import Report
@@ -91,6 +91,15 @@ def test_every_run_of_a_design_can_be_repeated(name: str, tmp_path: Path) -> Non
     assert [(report.verdict, report.reasons) for report in once] == [
         (report.verdict, report.reasons) for report in again
     ]
+
+
+def test_repeats_are_asked_and_a_sequential_test_stops(tmp_path: Path) -> None:
+    chosen = design("three repeats at the margin")
+    next(chosen.run(tmp_path, [0]))
+    assert MODEL.calls == 2 * 3 * chosen.setting.n
+    chosen = design("sequential, at the margin")
+    stops = [report.sequential.stopped_at for (report,) in chosen.run(tmp_path, range(4))]
+    assert min(stops) < chosen.setting.n
 
 
 def test_without_hanging_calls_the_same_latency_passes(tmp_path: Path) -> None:
