@@ -139,7 +139,7 @@ def _show(tested: Tested, *, json: bool, markdown: Path | None, explain: bool) -
 def _explain(found: Report) -> None:
     # Only here: the statistics are not loaded to show an old report.
     from promptops.cli.output import show
-    from promptops.reports.explain import explained
+    from promptops.reports.explained import explained
 
     for line in explained(found):
         show(line)

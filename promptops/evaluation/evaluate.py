@@ -273,6 +273,7 @@ def _report(judged: _Judged, look: Look, progress: Progress, journal: Journal) -
         sequential=judged.stopping,
         anchors=list(plan.anchors),
         basis=basis.as_json(),
+        explored=basis.explored_json(verdict),
         inconclusive=plan.policy.inconclusive,
         warnings=[
             *about(look, plan.policy.alpha),

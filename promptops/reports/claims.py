@@ -6,8 +6,10 @@ Reached from the basis of the verdict alone, so it is what the gate did and not 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from promptops.basis import Basis
+from promptops.exploring import SliceStatus, SliceVerdict
 from promptops.gate import MetricVerdict
 from promptops.reports.claim import (
     ABOVE,
@@ -53,6 +55,28 @@ def claims_of(basis: Basis, one: MetricVerdict) -> list[Claim]:
     compared = [] if basis.first or one.rule.role == "observe" else list(_compared(asked))
     alone = [] if finding.lone is None else list(claims_alone(asked, finding.lone))
     return compared + alone
+
+
+def slice_claim(basis: Basis, one: SliceVerdict) -> Claim | None:
+    """The claim that a slice got worse; None where it was too small to be tested."""
+    if one.p_adjusted is None:
+        return None
+    facts = basis.findings[one.rule.name].compared
+    asked = Asked(
+        question=question_of(one.rule, basis.policy),
+        facts=facts,
+        verdict=MetricVerdict(
+            rule=one.rule, result=one.result, status=Status.OBSERVED, p_harm_adjusted=one.p_harm_adjusted
+        ),
+        alpha=basis.policy.alpha,
+    )
+    high = both_sides(replace(asked.question, role="observe"), facts).high
+    if facts.seen is None or high is None:
+        return None
+    claim = _worse(asked, high, facts.seen, SEEN if facts.touched else ALL_PAIRS)
+    if one.p_harm_adjusted is not None:
+        return claim
+    return replace(claim, adjusted=one.p_adjusted, family="slices", shown=one.status == SliceStatus.FLAGGED)
 
 
 def _compared(asked: Asked) -> Iterator[Claim]:

@@ -1,27 +1,25 @@
-"""`--explain`: how a verdict was reached, for whoever wants to check it with paper or another program.
+"""How a verdict was reached, as values: every p-value with its hypothesis, its numbers, its method and its family.
 
-Every p-value stands beside the numbers it was computed from, printed with all their digits, and beside the method's
-expression in the same names. Says nothing that is not in the basis of the verdict; shows no sample.
+Says nothing that is not in the basis of the verdict, except what was found of slices that were only looked at; shows
+no sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from promptops.basis import Basis
+from promptops.creep import gained
+from promptops.exploring import SliceVerdict
 from promptops.gate import MetricVerdict, Verdict
+from promptops.reasons import creeps
 from promptops.report import Report
 from promptops.reports.claim import Claim
-from promptops.reports.claims import claims_of
-from promptops.reports.escape import one_line
+from promptops.reports.claims import claims_of, slice_claim
 from promptops.stats.methods import METHODS, Method
 from promptops.stats.results import as_json
-
-UNITS = (
-    "D is the mean difference, candidate minus baseline, positive is better (seconds, dollars, tokens: minus the mean "
-    "log of candidate / baseline)"
-)
 
 
 def explanation(report: Report) -> dict[str, Any] | None:
@@ -32,16 +30,19 @@ def explanation(report: Report) -> dict[str, Any] | None:
     """
     if not report.basis:
         return None
-    basis = Basis.from_json(report.basis)
+    basis = Basis.from_json(report.basis).with_explored(report.explored)
     verdict = basis.verdict()
     found = [(one, claims_of(basis, one)) for one in verdict.metrics]
+    slices = [(one, slice_claim(basis, one)) for one in verdict.slices]
+    looked = [claim for _, claim in slices if claim is not None]
     return {
         "verdict": verdict.outcome.value,
         "level": verdict.alpha,
-        "look": report.looks,
+        "look": None if report.look is None else report.look.model_dump(mode="json"),
         "metrics": [_metric(one, claims) for one, claims in found],
+        "slices": [_slice(one, claim) for one, claim in slices if claim is not None],
         "families": _families(basis, verdict),
-        "methods": [as_json(one) for one in _methods(claim for _, claims in found for claim in claims)],
+        "methods": [as_json(one) for one in _methods(chain(looked, *(claims for _, claims in found)))],
     }
 
 
@@ -66,7 +67,41 @@ def _metric(one: MetricVerdict, claims: Sequence[Claim]) -> dict[str, Any]:
         "n_complete": result.n_complete,
         "repeats": result.repeats,
         "clusters": result.n_clusters,
+        "drift": _drift(one),
         "claims": [as_json(claim) for claim in claims],
+    }
+
+
+def _slice(one: SliceVerdict, claim: Claim) -> dict[str, Any]:
+    result = one.result
+    return {
+        "name": one.rule.name,
+        "kind": one.rule.kind,
+        "role": "slice, only looked at" if one.p_harm_adjusted is None else "slice that may block",
+        "status": one.status.value,
+        "reason": "",
+        "n": result.n,
+        "n_complete": result.n_complete,
+        "repeats": result.repeats,
+        "clusters": result.n_clusters,
+        "drift": None,
+        "claims": [as_json(claim)],
+    }
+
+
+def _drift(one: MetricVerdict) -> dict[str, Any] | None:
+    """How far the metric moved since its anchor, on the scale of the differences."""
+    rule, result = one.rule, one.result
+    if rule.drift is None or not rule.drift.releases or one.guardrail is None:
+        return None
+    here = gained(rule.kind, result.difference or 0.0)
+    return {
+        "anchor": rule.drift.version,
+        "releases": rule.drift.releases,
+        "before": rule.drift.total,
+        "here": here,
+        "together": rule.drift.total + here,
+        "held": creeps(one),
     }
 
 
@@ -103,104 +138,23 @@ def _families(basis: Basis, verdict: Verdict) -> list[dict[str, Any]]:
         for one in verdict.metrics
         if one.rule.target and not basis.first
     ]
-    return [_family(name, members) for name, members in (("worse", worse), ("better", better)) if members]
+    looked = [
+        (one.rule.name, one.result.p_harm, one.p_adjusted)
+        for one in verdict.slices
+        if one.p_adjusted is not None
+    ]
+    families = (("worse", "holm", worse), ("better", "holm", better), ("slices", "bh", looked))
+    return [_family(name, correction, members) for name, correction, members in families if members]
 
 
-def _family(name: str, members: Sequence[tuple[str, float | None, float | None]]) -> dict[str, Any]:
+def _family(
+    name: str, correction: str, members: Sequence[tuple[str, float | None, float | None]]
+) -> dict[str, Any]:
     rows = [{"name": one, "p": p, "adjusted": adjusted} for one, p, adjusted in members]
-    return {"name": name, "correction": "holm", "members": rows}
+    return {"name": name, "correction": correction, "members": rows}
 
 
 def _methods(claims: Iterable[Claim]) -> list[Method]:
-    """The methods used, in the order of the catalogue; the two corrections always."""
+    """The methods used, in the order of the catalogue; how metrics and slices are joined always."""
     used = {name for claim in claims for name in (claim.method, claim.limit_method)}
-    return [one for one in METHODS if one.name in used | {"holm", "intersection-union"}]
-
-
-def explained(report: Report) -> list[str]:
-    """Return the explanation as lines of text, safe to print.
-
-    Raises:
-        InvalidInput: the report's basis cannot be read.
-    """
-    found = explanation(report)
-    if found is None:
-        return ["this report was written before promptops could explain itself; run the test again"]
-    methods = {one["name"]: one for one in found["methods"]}
-    lines = ["", f"How this was reached: level {_number(found['level'])}, {_look(found['look'])}; {UNITS}."]
-    for metric in found["metrics"]:
-        lines += ["", *_metric_lines(metric, methods)]
-    for family in found["families"]:
-        lines += ["", *_family_lines(family)]
-    lines += ["", "PASS: every guardrail is shown within its allowance, each at the whole level."]
-    lines += ["", "Methods"]
-    for one in methods.values():
-        lines += _method_lines(one)
-    return [one_line(line) for line in lines]
-
-
-def _look(look: int | None) -> str:
-    return "looks unknown, taken for the first" if look is None else f"look {look}"
-
-
-def _metric_lines(metric: dict[str, Any], methods: dict[str, Any]) -> list[str]:
-    reason = f" ({metric['reason']})" if metric["reason"] else ""
-    lines = [f"{metric['name']}: {metric['status']}{reason}   {metric['role']}   {_size(metric)}"]
-    if not metric["claims"]:
-        return [*lines, "  no test: nothing is claimed about it"]
-    for claim in metric["claims"]:
-        lines += _claim_lines(claim, methods)
-    return lines
-
-
-def _size(metric: dict[str, Any]) -> str:
-    parts = [f"{metric['n']} samples"]
-    if metric["n_complete"] not in (metric["n"], 0):
-        parts.append(f"{metric['n_complete']} with both values")
-    if metric["repeats"] > 1:
-        parts.append(f"mean of {metric['repeats']} repeats each")
-    if metric["clusters"] is not None:
-        parts.append(f"{metric['clusters']} clusters")
-    return ", ".join(parts)
-
-
-def _claim_lines(claim: dict[str, Any], methods: dict[str, Any]) -> list[str]:
-    method, limit = methods[claim["method"]], methods[claim["limit_method"]]
-    results = {"p": claim["p"], "adjusted": claim["adjusted"], "limit": claim["limit"]}
-    lines = [
-        f"  {claim['says']}: {'shown' if claim['shown'] else 'not shown'}",
-        f"    H0: {claim['null']}   {_pairs(results)}",
-        f"    {claim['over']}: {_pairs(claim['numbers'])}",
-        f"    by {method['name']} ({method['formula']}): {method['why']}",
-    ]
-    if limit is not method:
-        lines.append(f"    limit by {limit['name']} ({limit['formula']})")
-    return lines
-
-
-def _pairs(values: dict[str, float | None]) -> str:
-    return "   ".join(f"{name} = {_number(value)}" for name, value in values.items() if value is not None)
-
-
-def _number(value: float) -> str:
-    """All digits: whoever reads the number back has the same one."""
-    return repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def _family_lines(family: dict[str, Any]) -> list[str]:
-    lines = [f'Family "{family["name"]}", adjusted by {family["correction"]} over {len(family["members"])}']
-    for one in family["members"]:
-        if one["p"] is None:
-            lines.append(f"  {one['name']}: not tested, stays in the family with p = 1")
-        else:
-            lines.append(f"  {one['name']}: p = {_number(one['p'])}   adjusted = {_number(one['adjusted'])}")
-    return lines
-
-
-def _method_lines(method: dict[str, Any]) -> list[str]:
-    return [
-        f"  {method['name']}: {method['formula']}",
-        f"    computes {method['how']}",
-        f"    assumes  {method['assumes']}",
-        f"    source   {method['source']}",
-    ]
+    return [one for one in METHODS if one.name in used | {"holm", "bh", "intersection-union"}]

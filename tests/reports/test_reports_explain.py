@@ -13,10 +13,13 @@ from scipy import optimize
 from scipy import stats as scipy_stats
 
 from promptops.basis import Basis
-from promptops.report import PromptSides, Report, SampleSet, Side
-from promptops.reports.explain import explained, explanation
+from promptops.creep import Drift
+from promptops.report import Look, PromptSides, Report, SampleSet, Side
+from promptops.reports.explain import explanation
+from promptops.reports.explained import explained
 from promptops.rules import Measured, Policy, Rule, summarise
 from promptops.sequential import Monitor, with_bets
+from promptops.slicing import Masks, Tally, with_slices
 from promptops.stats.methods import METHODS
 from promptops.stats.results import Kind
 from promptops.wagers import Row
@@ -194,7 +197,7 @@ def limit_again(claim: Printed, level: float) -> float:
     return flip * optimize.brentq(gap, mean - 60 * se, mean + se, xtol=1e-14)
 
 
-def report_of(basis: Basis, *, looks: int | None = 1) -> Report:
+def report_of(basis: Basis, *, known: bool = True) -> Report:
     side = Side(ref="v1", version=1, digest="sha256:" + "0" * 64)
     verdict = basis.verdict()
     return Report(
@@ -203,9 +206,12 @@ def report_of(basis: Basis, *, looks: int | None = 1) -> Report:
         prompt=PromptSides(id="support", baseline=side, candidate=side),
         samples=SampleSet(digest="sha256:" + "1" * 64, n=100, clusters=100),
         metrics=[],
-        looks=looks,
+        look=Look(
+            number=2, known=known, alpha=verdict.alpha, whole=0.05, why="" if known else "this clone is new"
+        ),
         alpha=verdict.alpha,
         basis=basis.as_json(),
+        explored=basis.explored_json(verdict),
         run="r",
         tool_version="0",
     )
@@ -454,6 +460,64 @@ def test_a_sequential_test_is_explained_by_its_capitals(unit: int) -> None:
     assert {claim.numbers["threshold"] for claim in accused} == {4 / 0.04}
 
 
+def parted(n: int, *, blocks: bool) -> Basis:
+    rules = (
+        Rule(metric="queue", kind="binary", margin=0.05),
+        Rule(metric="tone", kind="bounded", value_range=(1, 5), margin=0.2),
+    )
+    tally = Tally("language")
+    for index in range(n):
+        tally.add({"language": ["de", "en", "fr", "nl"][3 if index % 40 == 0 else index % 3]})
+    partitions = (tally.partition(),)
+    policy = with_slices(
+        Policy(rules=rules, alpha=0.04),
+        partitions,
+        by=("language",),
+        critical=("language=en",),
+        blocks=blocks,
+    )
+    measured = {
+        rule.metric: Measured(
+            **dict(zip(("baseline", "candidate"), draws(rule.kind, n, seed), strict=True)),
+            slices=Masks(partitions),
+        )
+        for seed, rule in enumerate(rules)
+    }
+    return Basis(policy=policy, findings=summarise(policy, measured))
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_slices_come_out_again_with_their_correction(blocks: bool) -> None:
+    text = read(explained(report_of(parted(400, blocks=blocks))))
+    for claim in text.claims:
+        assert p_again(claim) == pytest.approx(claim.results["p"], rel=1e-6), claim
+    looked = text.families["slices"]
+    names = {"queue [language=de]", "queue [language=fr]", "tone [language=de]", "tone [language=fr]"}
+    assert {name for name, _, _ in looked} == names, (
+        "the critical one is a guardrail, the small one is not tested"
+    )
+    order, running = sorted(looked, key=lambda one: one[1], reverse=True), 1.0
+    for rank, (name, p, adjusted) in enumerate(order):
+        running = min(running, p * len(order) / (len(order) - rank))
+        assert adjusted == pytest.approx(running)
+        assert next(one for one in text.claims if one.metric == name).results["p"] == p
+    worse = {name for name, _, _ in text.families["worse"]}
+    assert worse == {"queue", "tone", "queue [language=en]", "tone [language=en]"} | (
+        names if blocks else set()
+    )
+
+
+def test_a_fall_since_the_anchor_is_added_up() -> None:
+    drift = Drift(prompt="support", version=2, digest="sha256:" + "2" * 64, total=-0.04, releases=1)
+    policy = Policy(rules=(Rule(metric="queue", kind="binary", margin=0.05, drift=drift),), alpha=0.04)
+    column = Measured(baseline=[1.0] * 400, candidate=[0.0] * 8 + [1.0] * 392)
+    lines = explained(report_of(basis_of(policy, {"queue": column})))
+    line = next(line for line in lines if line.startswith("  since v2, 1 release ago: "))
+    sums = {name: float(value.rstrip(":")) for name, value in NUMBER.findall(line)}
+    assert sums == pytest.approx({"before": -0.04, "here": -0.02, "together": -0.06})
+    assert line.endswith("too far to pass without a test against it")
+
+
 def test_each_metric_names_its_method_its_reason_its_assumptions_and_its_source() -> None:
     lines = explained(report_of(basis_of(*CASES["plain"])))
     text = "\n".join(lines)
@@ -462,17 +526,19 @@ def test_each_metric_names_its_method_its_reason_its_assumptions_and_its_source(
         one = by_name[claim.method]
         for said in (one.why, one.how, one.assumes, one.source):
             assert said in text
-    assert "level 0.04, look 1;" in text
+    assert "level 0.04, look 2 of a question asked at 0.05 in all;" in text
 
 
 def test_the_same_is_there_for_programs() -> None:
-    found = explanation(report_of(basis_of(*CASES["holes"]), looks=None))
+    report = report_of(basis_of(*CASES["holes"]), known=False)
+    found = explanation(report)
     assert found is not None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["look"] is None
+    assert found["look"]["known"] is False
     assert [one["name"] for one in found["metrics"]] == ["queue", "tone", "rare", "goal", "latency", "cost"]
     assert found["metrics"][-1]["claims"] == []
-    assert "looks unknown" in explained(report_of(basis_of(*CASES["holes"]), looks=None))[1]
+    assert "look 2 of a question asked at 0.05 in all, at least: this clone is new;" in explained(report)[1]
+    assert "looks were not counted" in explained(report.model_copy(update={"look": None}))[1]
 
 
 def test_what_could_not_be_tested_is_said_and_stays_in_its_family() -> None:
