@@ -114,7 +114,13 @@ def _facts(report: Report) -> tuple[str, ...]:
     spend = report.cost
     money = f"${spend.usd:.2f}" if spend.usd is not None else "cost unknown" if spend.calls else "no calls"
     asked = f"{spend.calls} calls" + (f", {spend.cached} from cache" if spend.cached else "")
-    return (_samples(report), asked, money)
+    return (_samples(report), *_tried(report), asked, money)
+
+
+def _tried(report: Report) -> tuple[str, ...]:
+    """The best of many candidates looks good by luck: say how many these samples have seen."""
+    tried = report.candidates_tried
+    return (f"{tried} candidates tried on them",) if tried is not None and tried > 1 else ()
 
 
 def _samples(report: Report) -> str:
