@@ -19,7 +19,7 @@ from promptops.report import Report
 from promptops.reports.claim import Claim
 from promptops.reports.claims import claims_of, slice_claim
 from promptops.stats.methods import METHODS, Method
-from promptops.stats.results import as_json
+from promptops.stats.results import MetricResult, as_json
 
 
 def explanation(report: Report) -> dict[str, Any] | None:
@@ -34,15 +34,17 @@ def explanation(report: Report) -> dict[str, Any] | None:
     verdict = basis.verdict()
     found = [(one, claims_of(basis, one)) for one in verdict.metrics]
     slices = [(one, slice_claim(basis, one)) for one in verdict.slices]
-    looked = [claim for _, claim in slices if claim is not None]
+    claims = chain(*(claims for _, claims in found), (claim for _, claim in slices if claim is not None))
+    families = _families(basis, verdict)
     return {
         "verdict": verdict.outcome.value,
         "level": verdict.alpha,
         "look": None if report.look is None else report.look.model_dump(mode="json"),
         "metrics": [_metric(one, claims) for one, claims in found],
         "slices": [_slice(one, claim) for one, claim in slices if claim is not None],
-        "families": _families(basis, verdict),
-        "methods": [as_json(one) for one in _methods(chain(looked, *(claims for _, claims in found)))],
+        "families": families,
+        "targets": basis.policy.targets,
+        "methods": [as_json(one) for one in _methods(claims, families)],
     }
 
 
@@ -66,6 +68,7 @@ def _metric(one: MetricVerdict, claims: Sequence[Claim]) -> dict[str, Any]:
         "n": result.n,
         "n_complete": result.n_complete,
         "repeats": result.repeats,
+        "spread": _spread(result),
         "clusters": result.n_clusters,
         "drift": _drift(one),
         "claims": [as_json(claim) for claim in claims],
@@ -83,9 +86,20 @@ def _slice(one: SliceVerdict, claim: Claim) -> dict[str, Any]:
         "n": result.n,
         "n_complete": result.n_complete,
         "repeats": result.repeats,
+        "spread": _spread(result),
         "clusters": result.n_clusters,
         "drift": None,
         "claims": [as_json(claim)],
+    }
+
+
+def _spread(result: MetricResult) -> dict[str, Any] | None:
+    """Where the differences come from, where repeats tell: variances, and how many answers each they are worth."""
+    if result.between is None:
+        return None
+    return {
+        name: getattr(result, name)
+        for name in ("within_baseline", "within_candidate", "between", "best_repeats")
     }
 
 
@@ -154,7 +168,8 @@ def _family(
     return {"name": name, "correction": correction, "members": rows}
 
 
-def _methods(claims: Iterable[Claim]) -> list[Method]:
-    """The methods used, in the order of the catalogue; how metrics and slices are joined always."""
+def _methods(claims: Iterable[Claim], families: Iterable[dict[str, Any]]) -> list[Method]:
+    """The methods used, in the order of the catalogue."""
     used = {name for claim in claims for name in (claim.method, claim.limit_method)}
-    return [one for one in METHODS if one.name in used | {"holm", "bh", "intersection-union"}]
+    used |= {family["correction"] for family in families} | {"intersection-union"}
+    return [one for one in METHODS if one.name in used]

@@ -33,7 +33,10 @@ def explained(report: Report) -> list[str]:
         lines += ["", *_metric_lines(metric, methods)]
     for family in found["families"]:
         lines += ["", *_family_lines(family)]
-    lines += ["", "PASS: every guardrail is shown within its allowance, each at the whole level."]
+    lines += [
+        "",
+        f"PASS needs every guardrail, each at the whole level, and {found['targets']} of what must improve.",
+    ]
     lines += ["", "Methods"]
     for one in methods.values():
         lines += _method_lines(one)
@@ -50,6 +53,8 @@ def _look(look: dict[str, Any] | None) -> str:
 def _metric_lines(metric: dict[str, Any], methods: dict[str, Any]) -> list[str]:
     reason = f" ({metric['reason']})" if metric["reason"] else ""
     lines = [f"{metric['name']}: {metric['status'].upper()}{reason}   {metric['role']}   {_size(metric)}"]
+    if metric["spread"] is not None:
+        lines.append(_spread_line(metric["spread"]))
     if metric["drift"] is not None:
         lines.append(_drift_line(metric["drift"]))
     if not metric["claims"]:
@@ -57,6 +62,15 @@ def _metric_lines(metric: dict[str, Any], methods: dict[str, Any]) -> list[str]:
     for claim in metric["claims"]:
         lines += _claim_lines(claim, methods)
     return lines
+
+
+def _spread_line(spread: dict[str, Any]) -> str:
+    """The variances, and what they mean for the next test: nobody knows here what a sample costs."""
+    variances = _pairs({name: spread[name] for name in ("within_baseline", "within_candidate", "between")})
+    best = spread["best_repeats"]
+    worth = "one answer each is" if best == 1 else f"{best} answers each are"
+    said = f"{worth} best where a further sample costs ten"
+    return f"  variance of answers to one sample, and between samples: {variances}: {said}"
 
 
 def _drift_line(drift: dict[str, Any]) -> str:

@@ -81,7 +81,9 @@ def test_the_report_says_how_much_answers_vary_and_how_many_of_them_are_worth_th
     assert line["best_repeats"] == 10
     said = forgetful.run("report", ID)
     assert "120 samples, 3 answers each" in said.out
-    assert "mean of 3 repeats each" in forgetful.run("report", ID, "--explain").out
+    explained = forgetful.run("report", ID, "--explain").out
+    assert "mean of 3 repeats each" in explained
+    assert "10 answers each are best where a further sample costs ten" in explained
 
 
 def test_one_answer_a_sample_says_nothing_about_how_answers_vary(forgetful: Project) -> None:
