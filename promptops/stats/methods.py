@@ -108,7 +108,7 @@ _PAIRED = (
         how="b = gain / R, c = loss / R used as fixed and broken in Tango's score with D0 / R, R the size of the scale "
         "(ratio: the larger of log 4, twice the margin and the largest log ratio); p = P(Z > T), at the margin at "
         "least (1 - margin / R)^n, at 0 with fewer than five differences at least McNemar's mid-p of their signs; n is "
-        "`effective` for clusters",
+        "`effective` for clusters; for worse, gain and loss change places",
         assumes=f"{PAIRS} {BOUNDED} No difference varies more than one of 0 or the whole scale with the same mean.",
         source=f"{TANGO}, on fractional counts",
     ),
