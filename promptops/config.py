@@ -9,9 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from promptops.addresses import header_problem, url_problem
 from promptops.documents import read_model
+from promptops.keys import is_secret_name, literal_keys
 from promptops.prompts.model import Fraction, Written
 
 FILE_NAME = "promptops.yaml"
@@ -28,10 +30,22 @@ def seconds(value: Any) -> Any:
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 
 
+def _variable(name: str) -> str:
+    if literal_keys(name) or re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+        raise ValueError("expected the name of an environment variable (not shown: it may be a key)")
+    return name
+
+
+def _address(url: str) -> str:
+    if (problem := url_problem(url)) is not None:
+        raise ValueError(problem)
+    return url
+
+
 class KeyName(Written):
     """The name of the environment variable that holds a key; never the key."""
 
-    env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    env: Annotated[str, AfterValidator(_variable)]
 
 
 class Price(Written):
@@ -42,23 +56,49 @@ class Price(Written):
     cached: float | None = Field(default=None, ge=0)
 
 
-class ProviderSpec(Written):
-    """One entry of `providers`; which keys apply depends on its kind."""
+HTTP_KINDS = ("openai", "anthropic", "gemini")
+_HTTP_ONLY = ("base_url", "api", "api_key", "headers", "ca_file")
 
-    kind: Literal["openai", "local", "python", "command"]
-    base_url: str | None = Field(default=None, pattern=r"^https?://")
+
+class ProviderSpec(Written):
+    """One entry of `providers`; which keys apply depends on its kind.
+
+    `headers` are sent with every call; one that carries a key names its variable. `ca_file` holds certificates
+    in PEM that are trusted besides the usual ones, beside this file unless the path is absolute.
+    """
+
+    kind: Literal["openai", "anthropic", "gemini", "local", "python", "command"]
+    base_url: Annotated[str, AfterValidator(_address)] | None = None
+    api: Literal["chat", "responses"] | None = None
     api_key: KeyName | None = None
+    headers: dict[str, str | KeyName] = {}
+    ca_file: str | None = Field(default=None, min_length=1)
     stream: bool = False
     model: str | None = None
     target: str | None = Field(default=None, pattern=r"^[\w.]+:[\w.]+$")
     command: list[str] | None = Field(default=None, min_length=1)
     prices: dict[str, Price] = {}
 
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str | KeyName]) -> dict[str, str | KeyName]:
+        for name, value in headers.items():
+            text = value if isinstance(value, str) else ""
+            if (problem := header_problem(name, text)) is not None:
+                raise ValueError(problem)
+            if text and (is_secret_name(name) or literal_keys(text)):
+                raise ValueError(f"{name} carries a key: name its variable, {name}: {{env: VARIABLE}}")
+        return headers
+
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
         needed = {"python": ("target", self.target), "command": ("command", self.command)}.get(self.kind)
         if needed and needed[1] is None:
             raise ValueError(f"a {self.kind} provider needs {needed[0]}")
+        if self.kind not in HTTP_KINDS and (extra := [name for name in _HTTP_ONLY if getattr(self, name)]):
+            raise ValueError(f"a provider of kind {self.kind} has no {extra[0]}")
+        if self.api and self.kind != "openai":
+            raise ValueError(f"a provider of kind {self.kind} has no api")
         return self
 
 
@@ -95,6 +135,15 @@ class Config(Written):
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
 
+    @field_validator("providers")
+    @classmethod
+    def _have_an_address(cls, providers: dict[str, ProviderSpec]) -> dict[str, ProviderSpec]:
+        for name, spec in providers.items():
+            # Many servers speak as OpenAI does; which one is meant is not to be guessed.
+            if spec.kind == "openai" and name != "openai" and spec.base_url is None:
+                raise ValueError(f"the provider {name} of kind openai needs base_url")
+        return providers
+
     @model_validator(mode="after")
     def _names_can_be_told_apart(self) -> Self:
         for name in self.environments:
@@ -119,9 +168,10 @@ class Config(Written):
 
 def built_in() -> Mapping[str, ProviderSpec]:
     """Return the providers that need no entry, by name."""
-    openai = KeyName(env="OPENAI_API_KEY")
     return {
-        "openai": ProviderSpec(kind="openai", base_url="https://api.openai.com/v1", api_key=openai),
+        "openai": ProviderSpec(kind="openai"),
+        "anthropic": ProviderSpec(kind="anthropic"),
+        "gemini": ProviderSpec(kind="gemini"),
         "local": ProviderSpec(kind="local"),
     }
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptops.config import Config, parse_config
+from promptops.config import Config, KeyName, parse_config
 from promptops.errors import InvalidFile
 
 
@@ -38,7 +38,33 @@ def test_durations_carry_their_unit(written: str, seconds: float) -> None:
         ("environments: [a, a]\n", "a name stands twice"),
         ("prompts: [../elsewhere]\n", "leads out of the repository"),
         ("providers: {bot: {kind: python}}\n", "a python provider needs target"),
-        ("providers: {x: {kind: openai, base_url: nonsense}}\n", "promptops.yaml:1:41: providers.x.base_url"),
+        (
+            "providers: {x: {kind: openai, base_url: nonsense}}\n",
+            "promptops.yaml:1:41: providers.x.base_url: expected http:// or https:// with a host",
+        ),
+        (
+            "providers: {x: {kind: openai, base_url: 'http://me:hush@h/v1'}}\n",
+            "promptops.yaml:1:41: providers.x.base_url: the address of h holds a user or password",
+        ),
+        ("providers: {x: {kind: openai}}\n", "the provider x of kind openai needs base_url"),
+        (
+            "providers: {x: {kind: opanai}}\n",
+            "promptops.yaml:1:23: providers.x.kind: expected openai, anthropic, gemini",
+        ),
+        (
+            "providers: {x: {kind: command, command: [a], api: chat}}\n",
+            "a provider of kind command has no api",
+        ),
+        ("providers: {x: {kind: gemini, api: chat}}\n", "a provider of kind gemini has no api"),
+        (
+            'providers: {x: {kind: gemini, headers: {X-Team: "a\\nb"}}}\n',
+            "promptops.yaml:1:40: providers.x.headers: the header X-Team holds signs that no header can carry",
+        ),
+        ("providers: {x: {kind: gemini, headers: {X Y: a}}}\n", "'X Y' is no name for an HTTP header"),
+        (
+            "providers: {x: {kind: gemini, headers: {X-Api-Key: geheim}}}\n",
+            "X-Api-Key carries a key: name its variable, X-Api-Key: {env: VARIABLE}",
+        ),
     ],
 )
 def test_what_cannot_work_is_a_problem_with_its_place(text: str, said: str) -> None:
@@ -49,6 +75,29 @@ def test_a_literal_key_is_refused_and_not_printed() -> None:
     said = problems("providers: {x: {kind: openai, api_key: sk-abcdefghijklmnopqrstuvwx}}\n")
     assert "sk-abc" not in said
     assert "providers.x.api_key" in said
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "api_key: sk-ant-abcdefghijklmnopqrst",
+        "api_key: {env: sk-ant-abcdefghijklmnopqrst}",
+        "api_key: {env: gsk_abcdefghijklmnopqrstuvwx}",
+        "headers: {X-Team: sk-ant-abcdefghijklmnopqrst}",
+        "headers: {X-Team: {env: AIzaabcdefghijklmnopqrstuvwxyzabcdef}}",
+        "base_url: 'https://h/v1?key=sk-ant-abcdefghijklmnopqrst'",
+    ],
+)
+def test_a_literal_key_is_not_shown_wherever_it_stands(entry) -> None:
+    said = problems(f"providers:\n  x: {{kind: anthropic, {entry}}}\n")
+    assert "promptops.yaml:2:" in said
+    assert "abcdefghijklmno" not in said
+
+
+def test_headers_are_written_or_name_the_variable_of_a_key() -> None:
+    entry = "x: {kind: anthropic, headers: {X-Team: support, X-Auth-Token: {env: TEAM_TOKEN}}}"
+    config = parse_config(f"providers: {{{entry}}}\n", path="promptops.yaml")
+    assert config.providers["x"].headers == {"X-Team": "support", "X-Auth-Token": KeyName(env="TEAM_TOKEN")}
 
 
 def test_a_key_written_twice_does_not_hide_the_other_problems() -> None:

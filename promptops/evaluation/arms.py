@@ -9,15 +9,14 @@ from dataclasses import dataclass
 
 from promptops.config import Config, Price, ProviderSpec, built_in
 from promptops.errors import ConfigError, NotFound
+from promptops.evaluation.apis import api_kind, api_url, open_api
 from promptops.messages import Completion, Request, Usage
 from promptops.ports import Provider
 from promptops.prompts.model import Prompt
 from promptops.prompts.render import render_sample, split_model
 from promptops.providers import local
 from promptops.providers.command import open_command
-from promptops.providers.keys import read_key
 from promptops.providers.local import DEFAULT_MODEL
-from promptops.providers.openai import open_openai
 from promptops.providers.python import Python, load_target
 from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
@@ -25,7 +24,6 @@ from promptops.runs.replay import Arm
 from promptops.samples import Sample
 from promptops.workspace import Workspace
 
-LATER = ("anthropic", "gemini")
 MILLION = 1_000_000
 MOST_LOCAL = 4
 
@@ -44,7 +42,7 @@ def provider_spec(config: Config, model: str) -> tuple[str, ProviderSpec]:
 
     Raises:
         NotFound: no such provider.
-        ConfigError: not available yet, or the model is not on the allow-list.
+        ConfigError: the model is not on the allow-list.
     """
     name, _ = split_model(model)
     allowed = config.limits.models
@@ -55,8 +53,6 @@ def provider_spec(config: Config, model: str) -> tuple[str, ProviderSpec]:
     known = {**built_in(), **config.providers}
     if name in known:
         return name, known[name]
-    if name in LATER:
-        raise ConfigError(f"model {model!r}: the provider {name} is not available yet")
     raise NotFound("provider", name, known, hint="add it under providers: in promptops.yaml")
 
 
@@ -83,7 +79,7 @@ async def open_endpoints(
             name, spec = provider_spec(workspace.config, model)
             if name in endpoints:
                 continue
-            place = _place(name, spec, workspace)
+            place = _place(spec, workspace)
             provider = (
                 _Nobody() if recorded else await stack.enter_async_context(_open(name, spec, workspace, say))
             )
@@ -96,7 +92,7 @@ async def open_endpoints(
                 price=_pricer(spec.prices),
                 budget=budget,
             )
-            endpoints[name] = Endpoint(paced=paced, kind=spec.kind, place=place)
+            endpoints[name] = Endpoint(paced=paced, kind=api_kind(spec), place=place)
         yield endpoints
 
 
@@ -123,11 +119,9 @@ async def _open(
 ) -> AsyncIterator[Provider]:
     at_once = _at_once(spec, workspace)
     match spec.kind:
-        case "openai":
-            key = read_key(spec.api_key.env, workspace.environ) if spec.api_key else None
-            url = _base_url(name, spec, workspace)
-            async with open_openai(url, key, at_once=at_once, stream=spec.stream) as openai:
-                yield openai
+        case "openai" | "anthropic" | "gemini":
+            async with open_api(spec, workspace, at_once=at_once) as asker:
+                yield asker
         case "local":
             async with local.open_local(
                 say=say, model=spec.model or DEFAULT_MODEL, at_once=at_once
@@ -148,20 +142,11 @@ def _at_once(spec: ProviderSpec, workspace: Workspace) -> int:
     return min(limit, MOST_LOCAL) if spec.kind == "local" else limit
 
 
-def _base_url(name: str, spec: ProviderSpec, workspace: Workspace) -> str:
-    """The configured URL; the built-in `openai` honours OPENAI_BASE_URL as OpenAI's own library does."""
-    if name == "openai" and "openai" not in workspace.config.providers:
-        return workspace.environ.get("OPENAI_BASE_URL") or spec.base_url or ""
-    if spec.base_url is None:
-        raise ConfigError(f"providers.{name}: an openai provider needs base_url")
-    return spec.base_url
-
-
-def _place(name: str, spec: ProviderSpec, workspace: Workspace) -> str:
+def _place(spec: ProviderSpec, workspace: Workspace) -> str:
     """What tells this endpoint from another in the cache; a local model is its weights, not its port."""
     match spec.kind:
-        case "openai":
-            return _base_url(name, spec, workspace)
+        case "openai" | "anthropic" | "gemini":
+            return api_url(spec, workspace.environ)
         case "local":
             return local.base_url(spec.model or DEFAULT_MODEL)
         case "python":

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
-from promptops.errors import TimedOut
+from promptops.addresses import header_problem, join_url, url_problem
+from promptops.errors import ConfigError, TimedOut
 from promptops.messages import Completion, Request
 from promptops.providers import http
-from promptops.providers.addresses import check_base_url, check_headers, join_url
 from promptops.providers.answers import to_json
 from promptops.providers.dialect import Deltas, Dialect
 from promptops.providers.keys import SHORTEST_SECRET
@@ -85,7 +85,7 @@ class Asker:
         self._secrets = _secrets(api_key, headers or {})
         own = {"content-type": "application/json", **dialect.headers(api_key)}
         given = {name.lower(): value for name, value in (headers or {}).items()}
-        self._headers = check_headers(own | given)
+        self._headers = _checked(own | given)
 
     async def complete(self, request: Request) -> Completion:
         """Ask once.
@@ -173,6 +173,24 @@ class _Limit:
         if self._begun:
             return TimedOut(f"the stream stood still for {self._patience.idle:g} s", cause="idle")
         return TimedOut(f"no token within {self._patience.first_token:g} s", cause="first_token")
+
+
+def check_base_url(base_url: str) -> str:
+    """Return the URL without its last slash.
+
+    Raises:
+        ConfigError: it is no address of a server.
+    """
+    if (problem := url_problem(base_url)) is not None:
+        raise ConfigError(f"base_url: {problem}")
+    return base_url.rstrip("/")
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if (problem := header_problem(name, value)) is not None:
+            raise ConfigError(problem)
+    return headers
 
 
 def _secrets(api_key: str | None, headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -175,14 +175,14 @@ def test_a_directory_with_the_name_of_a_prompt(project: Project) -> None:
     ("change", "words"),
     [
         (("bot/small", "boot/small"), ["no provider called 'boot'", "did you mean bot"]),
-        (("bot/small", "anthropic/claude"), ["anthropic", "not available yet"]),
+        (("bot/small", "anthropic/claude"), ["ANTHROPIC_API_KEY is not set"]),
         (('equals: "{{ expected }}"', "judge: rubrics/tone.md"), ["queue", "judge", "not available yet"]),
         (('equals: "{{ expected }}"', 'python: "checks:queue"'), ["checks"]),
         (('equals: "{{ expected }}"', 'python: "bots:nothing"'), ["nothing"]),
         (('equals: "{{ expected }}"', "json_schema: response_format"), ["response_format"]),
         (("bot/small", "openai/gpt-4o-mini"), ["OPENAI_API_KEY is not set"]),
     ],
-    ids=["provider", "later", "judge", "module", "function", "schema", "key"],
+    ids=["provider", "vendor", "judge", "module", "function", "schema", "key"],
 )
 def test_what_a_prompt_names_and_is_not_there(
     project: Project, change: tuple[str, str], words: list[str]

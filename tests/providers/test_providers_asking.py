@@ -9,7 +9,6 @@ import pytest
 
 from promptops.errors import ConfigError, TimedOut
 from promptops.messages import Message, Request
-from promptops.providers.addresses import check_base_url, check_headers, join_url
 from promptops.providers.asking import Patience
 from promptops.providers.openai import open_openai
 
@@ -89,35 +88,14 @@ def test_a_server_that_accepts_and_never_greets_is_left(serve) -> None:
     assert caught.value.kind == "timeout.connect"
 
 
-@pytest.mark.parametrize(
-    ("headers", "named"),
-    [
-        ({"X-Team": "a\nX-Other: b"}, "the header X-Team"),
-        ({"X-Team": "schlüssel-geheim"}, "the header X-Team"),
-        ({"X-Key": "top-secret\x00"}, "the header X-Key"),
-        ({"X Team": "quiet-value"}, "'X Team' is no name"),
-        ({"": "quiet-value"}, "'' is no name"),
-    ],
-)
-def test_a_header_that_cannot_be_sent_is_refused_and_its_value_not_shown(headers, named) -> None:
-    with pytest.raises(ConfigError, match=named) as caught:
-        check_headers(headers)
-    for value in headers.values():
-        assert value not in str(caught.value)
+def test_a_header_that_cannot_be_sent_is_refused_and_not_shown() -> None:
+    async def run() -> None:
+        async with open_openai("http://127.0.0.1:1/v1", None, at_once=1, headers={"X-Key": "abc\ndef"}):
+            pass
 
-
-@pytest.mark.parametrize(
-    "url", ["http://host/v1\n", "http://ho st/v1", "http://[::1/v1", "http://host:99999/v1"]
-)
-def test_an_address_with_strange_signs_is_none(url) -> None:
-    with pytest.raises(ConfigError, match="base_url"):
-        check_base_url(url)
-
-
-def test_a_path_comes_before_the_query_of_the_base() -> None:
-    assert join_url("http://h/v1/?a=1", "/chat") == "http://h/v1/chat?a=1"
-    assert join_url("http://h/v1?a=1", "/x:go?alt=sse") == "http://h/v1/x:go?alt=sse&a=1"
-    assert join_url("http://h", "/chat") == "http://h/chat"
+    with pytest.raises(ConfigError, match="the header x-key holds signs") as caught:
+        asyncio.run(run())
+    assert "abc" not in str(caught.value)
 
 
 def test_a_header_of_the_users_own_stands_in_place_of_ours(serve, reply, chat) -> None:
