@@ -53,8 +53,8 @@ def initialise(folder: Path) -> Started:
     written = [name for name, text in texts.items() if _write_new(folder / name, text)]
     if _ignore(folder / ".gitignore"):
         written.append(".gitignore")
-    if is_empty:
-        begin(folder / STATE)  # nothing can have been tested before
+    if is_empty and FILE_NAME in written:
+        begin(folder / STATE)  # no configuration and no prompt: nothing can have been tested before
     names = (*texts, ".gitignore")
     return Started(written=tuple(written), kept=tuple(name for name in names if name not in written))
 

@@ -246,3 +246,11 @@ def test_a_prompt_that_is_written_by_new_starts_a_ledger_that_knows(
     git(tmp_path, "init", "-q")
     assert run_in(tmp_path, "init").code == 0
     assert json.loads((tmp_path / LEDGER).read_text()) == {"schema": "promptops.looks/1", "present": []}
+    (tmp_path / LEDGER).unlink()
+    assert run_in(tmp_path, "init").code == 0
+    assert not (tmp_path / LEDGER).exists(), "there was a configuration: prompts may stand elsewhere"
+    assert run_in(tmp_path, "new", "triage").code == 0
+    assert (tmp_path / LEDGER).exists()
+    (tmp_path / LEDGER).unlink()
+    assert run_in(tmp_path, "new", "another").code == 0
+    assert not (tmp_path / LEDGER).exists()
