@@ -12,6 +12,7 @@ from promptops.importers.find import read_files
 from promptops.importers.write import add_samples
 from promptops.prompts.model import Prompt
 from promptops.sampling import source_of
+from promptops.stats.looks import alpha_at
 from promptops.stats.power import chance_of_passing
 from promptops.workspace import Workspace
 
@@ -52,7 +53,7 @@ def import_files(
     target = (workspace.top / prompt.path).parent / f"{prompt.id}.samples.jsonl"
     added = add_samples(target, read_files(list(files), skip_bad=skip_bad, on_bad=remember))
     total = sum(1 for _ in read_files([target]))
-    said = what_they_show(total, margin=margin)
+    said = what_they_show(total, margin=margin, alpha=_first_level(workspace, prompt))
     return Imported(
         prompt=prompt.id,
         path=target.relative_to(workspace.top).as_posix(),
@@ -78,11 +79,16 @@ def _not_read(workspace: Workspace, prompt: Prompt, file: Path) -> str:
     return f"{prompt.id} does not read {name}: add it under samples: in {prompt.path}"
 
 
-def what_they_show(n: int, *, margin: float) -> str:
-    """Say how often an unchanged prompt would pass with so many samples, and with more."""
+def _first_level(workspace: Workspace, prompt: Prompt) -> float:
+    """The level at which the first look at a change is judged."""
+    return alpha_at(1, prompt.spec.gate.alpha or workspace.config.defaults.alpha)
+
+
+def what_they_show(n: int, *, margin: float, alpha: float) -> str:
+    """Say how often an unchanged prompt would pass a first look with so many samples, and with more."""
     points = f"{margin * 100:.3g}-point allowance"
     counts = sorted({n, 300, 1000} if n < 300 else {n, 2 * n})
-    chances = [(count, round(100 * chance_of_passing(count, margin=margin))) for count in counts]
+    chances = [(count, round(100 * chance_of_passing(count, margin=margin, alpha=alpha))) for count in counts]
     first, *more = chances
     rest = ", ".join(f"with {count} about {chance} %" for count, chance in more if chance > first[1])
     return (
