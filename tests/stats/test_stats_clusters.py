@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -45,6 +45,7 @@ def samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(values), np.array(codes), np.array(weights)
 
 
+@settings(deadline=None)
 @given(samples())
 def test_the_closed_form_agrees_with_dense_matrices(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     values, codes, weights = data
@@ -85,6 +86,7 @@ def test_the_interval_is_t_with_satterthwaites_degrees_of_freedom() -> None:
     assert found.warnings == ("low_df",)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-20, 20).map(lambda x: x / 20), min_size=2, max_size=40))
 def test_clusters_of_one_give_the_ordinary_t(values: list[float]) -> None:
     read = np.array(values)
@@ -103,6 +105,7 @@ def test_equal_clusters_have_one_degree_of_freedom_less_than_their_number() -> N
     assert grouped(VALUES, clusters=np.repeat(np.arange(4), 3), edge=EDGE).df == pytest.approx(3)
 
 
+@settings(deadline=None)
 @given(samples(), st.randoms(use_true_random=False))
 def test_order_and_names_of_clusters_and_the_scale_of_weights_do_not_matter(
     data: tuple[np.ndarray, np.ndarray, np.ndarray], random: object
@@ -119,6 +122,7 @@ def test_order_and_names_of_clusters_and_the_scale_of_weights_do_not_matter(
     assert (other.ups, other.downs, other.clusters) == (found.ups, found.downs, found.clusters)
 
 
+@settings(deadline=None)
 @given(samples())
 def test_a_sign_change_mirrors_everything(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     values, codes, weights = data
@@ -126,6 +130,7 @@ def test_a_sign_change_mirrors_everything(data: tuple[np.ndarray, np.ndarray, np
     assert grouped(-values, clusters=codes, weights=weights, edge=EDGE) == found.mirrored()
 
 
+@settings(deadline=None)
 @given(samples(), st.floats(0.5, 0.98))
 def test_wider_confidence_nests_and_the_mean_lies_inside(
     data: tuple[np.ndarray, np.ndarray, np.ndarray], confidence: float
@@ -139,6 +144,7 @@ def test_wider_confidence_nests_and_the_mean_lies_inside(
         assert wide.lower < narrow.lower < narrow.estimate < narrow.upper < wide.upper
 
 
+@settings(deadline=None)
 @given(samples())
 def test_gains_and_losses_are_those_of_the_mean(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     values, codes, weights = data
@@ -262,6 +268,7 @@ def test_numbers_that_no_test_can_use_are_refused(
     assert caught.value.code == code
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-20, 20).map(lambda x: x / 20), min_size=6, max_size=40).filter(
         lambda v: len(set(v)) > 1
@@ -277,6 +284,7 @@ def test_clusters_of_one_are_judged_as_samples_are(values: list[float]) -> None:
     )
 
 
+@settings(deadline=None)
 @given(samples())
 def test_the_side_of_clusters_never_claims_more_than_cr2(
     data: tuple[np.ndarray, np.ndarray, np.ndarray],

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.stats.facts import Facts, facts_of
@@ -44,11 +44,13 @@ def test_missing_answers_count_as_the_value_given_for_them() -> None:
     assert averaged([1.0, math.nan], missing=-1.0).tolist() == [1.0, -1.0]
 
 
+@settings(deadline=None)
 @given(values, st.integers(1, 10))
 def test_identical_repeats_change_nothing_at_all(column: list[float], k: int) -> None:
     assert averaged([column] * k, missing=None).tolist() == column
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 8), st.data())
 def test_the_order_of_the_answers_does_not_matter(k: int, n: int, data: st.DataObject) -> None:
     cell = st.one_of(st.just(math.nan), st.integers(-8, 8).map(lambda x: x / 8))
@@ -129,6 +131,7 @@ def test_repeats_pay_where_answers_vary_and_samples_are_dear(
     assert optimal_repeats(between=between, within_baseline=within, within_candidate=within, **costs) == k
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 1), st.floats(0.001, 1), st.floats(0.1, 50))
 def test_the_optimum_costs_no_more_than_its_neighbours(between: float, within: float, sample: float) -> None:
     k = optimal_repeats(
