@@ -137,12 +137,11 @@ def _course(plan: Plan, journal: Journal) -> Course:
         folder=plan.workspace.state / "runs" / plan.run,
         most=plan.max_samples,
     )
-    # As if somebody had to be asked: at a lower level it stops too late and never too early.
-    look = next_look(plan, begun=str(journal.recall("begun") or ""), asked=True)
+    begun = str(journal.recall("begun") or "")
     return Course(
         plan.samples,
         order,
-        at_level(plan, look).policy,
+        lambda asked: at_level(plan, next_look(plan, begun=begun, asked=asked)).policy,
         compared=plan.baseline is not None,
         measure=lambda columns, sample, pair: _measure(plan, columns, sample, pair),
     )
@@ -153,9 +152,19 @@ def _judged(plan: Plan, look: Look, columns: Columns, course: Course | None) -> 
     if course is None:
         return _Judged(plan=plan, columns=columns, basis=basis_of(at_level(plan, look), columns))
     ending = course.end(at_level(plan, look).policy)
-    counted = replace(plan, samples=ending.samples, warnings=(*plan.warnings, *about_order(course.order)))
+    counted = replace(
+        plan,
+        samples=ending.samples,
+        warnings=(*plan.warnings, *about_order(course.order, slices=_explores(plan))),
+    )
     basis = ending.claim(basis_of(at_level(counted, look), ending.columns))
     return _Judged(plan=counted, columns=ending.columns, basis=basis, stopping=ending.stopping(basis))
+
+
+def _explores(plan: Plan) -> bool:
+    """Whether slices are looked at that are not critical."""
+    slices = plan.candidate.prompt.spec.gate.slices
+    return plan.baseline is not None and slices is not None and bool(slices.by)
 
 
 def _numbered(plan: Plan) -> Iterator[tuple[int, Sample]]:

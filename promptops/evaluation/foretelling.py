@@ -15,7 +15,7 @@ ENOUGH_CLUSTERS = 5
 
 def tell(found: Outlook) -> list[str]:
     """Return the lines to say about one outlook; what is assumed and not measured says so."""
-    lines = [_asking(found), *_about_samples(found)]
+    lines = [_asking(found), *_about_stopping(found), *_about_samples(found)]
     for one in found.prospects:
         if one.target:
             lines += _target(one)
@@ -36,6 +36,17 @@ def _asking(found: Outlook) -> str:
         f"{found.prompt}: {found.samples} samples, up to {found.calls} calls, {_money(found, found.calls)}; "
         "what is in the cache is not asked again"
     )
+
+
+def _about_stopping(found: Outlook) -> list[str]:
+    if not found.sequential:
+        return []
+    when = (
+        f"after about {found.stops} samples if both versions are equally good"
+        if found.stops
+        else "or at the end"
+    )
+    return [f"  it stops as soon as it is decided, {when}; what follows is for a test that asks all of them"]
 
 
 def _money(found: Outlook, calls: int) -> str:

@@ -34,6 +34,7 @@ from promptops.rules import ANSWERED, Policy, Rule
 from promptops.samples import Sample
 from promptops.sampling import SampleSet
 from promptops.slicing import samples_in
+from promptops.stats.stopping import expected_stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +49,10 @@ class Money:
 class Outlook:
     """One plan foreseen.
 
-    `effective` is how many independent samples say as much, with the `icc` of earlier tests (the largest), None where
-    the usual one is assumed. `said` is what there is to know about the look. `together` is the chance that an equally
-    good candidate passes everything.
+    `samples` is how many may be asked; a sequential test `stops` after about so many if both versions are equally
+    good (None: it asks all, or nobody knows). `effective` is how many independent samples say as much, with the `icc`
+    of earlier tests (the largest), None where the usual one is assumed. `said` is what there is to know about the
+    look. `together` is the chance that an equally good candidate passes everything.
     """
 
     prompt: str
@@ -70,6 +72,8 @@ class Outlook:
     floors: tuple[FloorProspect, ...]
     nevers: tuple[NeverProspect, ...]
     together: float | None
+    sequential: bool = False
+    stops: int | None = None
 
     @property
     def usd(self) -> float | None:
@@ -93,18 +97,19 @@ class Outlook:
 def outlook(plan: Plan) -> Outlook:
     """Foresee one plan; reads earlier reports, the committed evidence, and the samples' recorded usage."""
     tests, look = earlier_tests(plan.workspace, plan.id, plan.evidence), next_look(plan)
-    frame = frame_of(plan.policy, plan.samples, look.alpha(plan.policy.alpha))
+    asked = plan.pairs // plan.repeats
+    frame = replace(frame_of(plan.policy, plan.samples, look.alpha(plan.policy.alpha)), n=asked)
     prospects = tuple(_prospects(plan, tests, frame))
     icc = _icc(prospects)
     floors = tuple(_floor(plan, rule, tests, frame) for rule in plan.policy.rules if rule.floor is not None)
     return Outlook(
         prompt=plan.id,
         run=plan.run,
-        samples=plan.samples.n,
-        clusters=plan.samples.units,
+        samples=asked,
+        clusters=min(plan.samples.units, asked),
         icc=icc,
         weighted=plan.samples.weights is not None,
-        effective=plan.samples.n / frame.design_effect(icc),
+        effective=asked / frame.design_effect(icc),
         calls=plan.calls,
         price=price_of(plan, tests),
         budget=plan.workspace.config.limits.budget_usd,
@@ -115,13 +120,34 @@ def outlook(plan: Plan) -> Outlook:
         floors=floors,
         nevers=tuple(never_prospect(rule, frame) for rule in plan.policy.rules if rule.never),
         together=_together(prospects, floors),
+        sequential=plan.sequential,
+        stops=_stops(plan.policy, prospects, frame, icc) if plan.sequential else None,
     )
+
+
+def _stops(policy: Policy, prospects: Sequence[Prospect], frame: Frame, icc: float | None) -> int | None:
+    """After about how many samples a sequential test stops if both versions are equally good."""
+    if any(one.target or one.kind == "ratio" for one in prospects):
+        return None  # a target has to improve, and a ratio is tested at the end
+    reaches = {rule.name: rule.value_range or (0.0, 1.0) for rule in policy.rules}
+    found = []
+    for one in prospects:
+        low, high = reaches[one.metric]
+        share = one.n / frame.n
+        at = expected_stop(
+            moved=min(1.0, (one.sd / (high - low)) ** 2),
+            margin=(one.margin or 0.0) / (high - low),
+            alpha=frame.alpha,
+        )
+        found.append(None if at is None else math.ceil(at * frame.design_effect(icc) / share))
+    known = [at for at in found if at is not None]
+    return max(known) if known and len(known) == len(found) else None
 
 
 def _prospects(plan: Plan, tests: Sequence[Past], frame: Frame) -> Iterator[Prospect]:
     for rule in plan.policy.rules if plan.baseline is not None else ():
         seen = spread(tests, rule.metric, rule.kind, repeats=plan.repeats)
-        here = replace(frame, n=_size(plan.samples, rule.slice))
+        here = replace(frame, n=round(_size(plan.samples, rule.slice) * frame.n / plan.samples.n))
         if here.n == 0:
             continue  # a test of some samples may be without a critical slice
         if rule.role in ("guardrail", "both"):

@@ -43,32 +43,48 @@ class Ask(Protocol):
 class Course:
     """One sequential run: hands out samples in order, counts their answers in order, and knows when to stop.
 
-    `samples` are all there are, `measure` writes a pair into `columns`, `policy` is at the level of its look.
+    `samples` are all there are, `measure` writes a pair into `columns`. `level` gives the policy at the level of its
+    look, which is another one as soon as somebody `asked` for answers that this run had not begun with.
     """
 
     def __init__(
         self,
         samples: SampleSet,
         order: Order,
-        policy: Policy,
+        level: Callable[[bool], Policy],
         *,
         compared: bool,
         measure: Callable[[Columns, Sample, Pair], None],
     ) -> None:
-        self._all, self.order, self._policy, self._compared = samples, order, policy, compared
+        self._all, self.order, self._level, self._compared = samples, order, level, compared
         self._measure = measure
         self.samples = in_order(samples, order)
+        self._source = enumerate(self.samples.source)
         self.columns = Columns(self.samples.n)
         self._early: dict[int, tuple[Sample, Pair]] = {}
         self._written = 0
-        self._counting = _Counting(self.samples, order, policy, compared=compared)
+        self._policy = level(False)
+        self._counting = self._counted(self._policy)
 
     async def run(
         self, ask: Ask, *, at_once: int, on_progress: Callable[[Progress], None] | None
     ) -> Progress:
         """Ask until it is decided or there is no further sample; return what it took."""
-        progress, total = Progress(total=self.samples.n), self.samples.n
-        source = enumerate(self.samples.source)
+        progress = await self._run(ask, Progress(total=self.samples.n), at_once, on_progress)
+        policy = self._level(progress.calls > 0)
+        if policy.alpha != self._policy.alpha:
+            # Answers were drawn anew, so this is a look of its own: what was settled may be open at its level.
+            self._policy, self._counting = policy, self._counted(policy)
+            self._count()
+            progress = await self._run(ask, progress, at_once, on_progress)
+        if on_progress is not None and progress.done < self.samples.n:
+            on_progress(replace(progress, total=progress.done))
+        return progress
+
+    async def _run(
+        self, ask: Ask, progress: Progress, at_once: int, on_progress: Callable[[Progress], None] | None
+    ) -> Progress:
+        total = self.samples.n
         while not self._counting.decided and progress.done < total:
             before = progress
 
@@ -76,17 +92,15 @@ class Course:
                 if on_progress is not None:
                     on_progress(_added(before, one))
 
-            part = self._window(source, WINDOW * at_once)
+            part = self._window(WINDOW * at_once)
             progress = _added(before, await ask(part, finished=self._finished, total=total, on_progress=tell))
-        if on_progress is not None and progress.done < total:
-            on_progress(replace(progress, total=progress.done))
         return progress
 
-    def _window(self, source: Iterator[tuple[int, Sample]], size: int) -> Iterator[tuple[int, Sample]]:
+    def _window(self, size: int) -> Iterator[tuple[int, Sample]]:
         for _ in range(size):
             if self._counting.decided:
                 return
-            index, sample = next(source, (-1, None))
+            index, sample = next(self._source, (-1, None))
             if sample is None:
                 return
             place = self.order.places[index]
@@ -96,17 +110,23 @@ class Course:
 
     def _finished(self, sample: Sample, pair: Pair) -> None:
         self._early[pair.index] = (sample, pair)
+        self._count()
+
+    def _count(self) -> None:
+        """Write and count what has come without a gap."""
         while not self._counting.decided and self._written in self._early:
             self._measure(self.columns, *self._early.pop(self._written))
             self._written += 1
             self._counting.count(self.columns, self._written)
 
+    def _counted(self, policy: Policy) -> _Counting:
+        counting = _Counting(self.samples, self.order, policy, compared=self._compared)
+        counting.count(self.columns, self._written)
+        return counting
+
     def end(self, policy: Policy) -> Ending:
         """Say where the run stopped; at another level than it began with, where it would have stopped at that one."""
-        counting = self._counting
-        if policy.alpha != self._policy.alpha:
-            counting = _Counting(self.samples, self.order, policy, compared=self._compared)
-            counting.count(self.columns, self._written)
+        counting = self._counting if policy.alpha == self._policy.alpha else self._counted(policy)
         stop, order = counting.monitor.samples, self.order
         return Ending(
             samples=in_order(self._all, order, stop),

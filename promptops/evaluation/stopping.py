@@ -92,9 +92,13 @@ def _fixed_size(rule: Rule, seen: Summary, alpha: float) -> int | None:
     return None if needed is None else max(needed, least)
 
 
-def about_order(order: Order) -> list[str]:
-    """What a reader has to know about samples that were added on the way."""
+def about_order(order: Order, *, slices: bool) -> list[str]:
+    """What a reader has to know about samples that were added on the way, and about slices that were looked at."""
     said = []
+    if slices:
+        said.append(
+            "slices that are not critical are looked at once, when the test stopped: take what is flagged as a hint"
+        )
     if order.late:
         said.append(
             f"{order.late} samples belong to conversations that were counted before they came; they are left out"

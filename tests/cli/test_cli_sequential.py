@@ -132,6 +132,28 @@ def test_what_was_decided_is_read_again_without_asking(many: Project) -> None:
     assert again["looks"] == first["looks"]
 
 
+def test_recorded_answers_alone_decide_as_far_as_they_reach(many: Project) -> None:
+    many.reword("calm")
+    first = report(many)
+    shutil.rmtree(many.path / ".promptops" / "runs")
+    again = report(many, "--recorded")
+    assert again["verdict"] == "pass"
+    assert again["sequential"] == first["sequential"]
+    many.edit("calm", "calmer")
+    assert many.run("test", ID, "--sequential", "--recorded").code == 7
+
+
+def test_a_slice_that_is_critical_is_watched_and_the_others_are_a_hint(many: Project) -> None:
+    many.edit("scorers:", "gate: {slices: {by: [language], critical: [language=de]}}\nscorers:")
+    many.reword("calm")
+    found = report(many)
+    assert found["verdict"] == "pass"
+    assert found["sequential"]["stopped_at"] > 180, "half of the samples are German"
+    critical = [line for line in found["slices"] if line["critical"]]
+    assert [(line["slice"], line["status"]) for line in critical] == [("language=de", "pass")]
+    assert any("take what is flagged as a hint" in text for text in found["warnings"])
+
+
 def test_the_order_in_which_answers_come_changes_nothing(many: Project) -> None:
     many.reword("quick")
     quick = report(many)
@@ -343,3 +365,7 @@ def test_a_dry_run_says_how_many_calls_at_most(many: Project) -> None:
     said = many.run("test", ID, "--dry-run")
     assert said.code == 0
     assert "80 calls" in said.out
+    assert "it stops as soon as it is decided, after about " in said.out
+    (plan,) = many.run("test", ID, "--dry-run", "--json").json["plans"]
+    assert (plan["samples"], plan["sequential"]) == (40, True)
+    assert plan["stops"] > 100
