@@ -6,13 +6,14 @@ oriented: positive is better (ratio: minus the log ratio).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from promptops.stats.blocks import blocks, joined, mean_of
 from promptops.stats.columns import SLACK, Floats, check_values, column
 from promptops.stats.question import Question
 from promptops.stats.repeats import VarianceComponents, averaged, components_of
@@ -100,9 +101,25 @@ def facts_of(
         raise BadNumbers("length_mismatch", f"{old.shape[-1]} baseline but {new.shape[-1]} candidate values")
     if old.size == 0:
         raise BadNumbers("no_pairs", "there is no pair to compare")
-    check_values(question.kind, old, question.scale)
-    check_values(question.kind, new, question.scale)
-    before, after, low, high = _oriented(question, old, new, worst, best)
+    for part in blocks(old.shape[-1]):
+        check_values(question.kind, old[..., part], question.scale)
+        check_values(question.kind, new[..., part], question.scale)
+    ends = _ends(question, old, new, worst, best)
+    if old.ndim > 1 or clusters is not None or weights is not None:
+        return _part(question, old, new, ends, clusters, weights)
+    parts = [_part(question, old[part], new[part], ends) for part in blocks(old.size)]
+    return parts[0] if len(parts) == 1 else _joined(parts, ratio=question.scale is None)
+
+
+def _part(
+    question: Question,
+    old: Floats,
+    new: Floats,
+    ends: tuple[float, float],
+    clusters: Any = None,
+    weights: Any = None,
+) -> Facts:
+    (low, high), before, after = ends, _oriented(question, old), _oriented(question, new)
     lost, unscored = _touched(before), _touched(after)
     arms = _Arms(
         before=averaged(before, missing=None), after=averaged(after, missing=None), low=low, high=high
@@ -151,14 +168,42 @@ def facts_alone(question: Question, candidate: Any, *, weights: Any = None) -> F
     return Facts(n=one.size, candidate_missing=missing, touched=missing, candidate_mean=mean)
 
 
-def _oriented(
-    question: Question, old: Floats, new: Floats, worst: float | None, best: float | None
-) -> tuple[Floats, Floats, float, float]:
-    """Both columns so that higher is better, and the worst and best value that a missing one can have had."""
+def _joined(parts: Sequence[Facts], *, ratio: bool) -> Facts:
+    """What several parts of two columns say together."""
+    scored = [(part, part.seen) for part in parts if part.seen is not None]
+    touched = sum(part.touched for part in parts)
+    # A part where nothing is missing has nothing to count against the candidate.
+    against = [part.against if part.touched else part.seen for part in parts] if touched else []
+    known = [one for one in against if one is not None]
+    return Facts(
+        n=sum(part.n for part in parts),
+        baseline_missing=sum(part.baseline_missing for part in parts),
+        candidate_missing=sum(part.candidate_missing for part in parts),
+        touched=touched,
+        baseline_mean=mean_of([(part.baseline_mean, seen.n) for part, seen in scored], geometric=ratio),
+        candidate_mean=mean_of([(part.candidate_mean, seen.n) for part, seen in scored], geometric=ratio),
+        all_fail=bool(scored) and all(part.all_fail for part, _ in scored),
+        all_pass=bool(scored) and all(part.all_pass for part, _ in scored),
+        seen=joined([seen for _, seen in scored]) if scored else None,
+        against=joined(known) if known and len(known) == len(against) else None,
+    )
+
+
+def _oriented(question: Question, values: Floats) -> Floats:
+    """A column so that higher is better."""
     if question.scale is None:
-        return -np.log(old), -np.log(new), *_ratio_ends(old, new, worst, best)
+        return np.asarray(-np.log(values), dtype=np.float64)
+    return values if question.higher_is_better else -values
+
+
+def _ends(
+    question: Question, old: Floats, new: Floats, worst: float | None, best: float | None
+) -> tuple[float, float]:
+    """The worst and best value, oriented, that a missing one can have had."""
+    if question.scale is None:
+        return _ratio_ends(old, new, worst, best)
     low, high = question.scale
-    return (old, new, low, high) if question.higher_is_better else (-old, -new, -high, -low)
+    return (low, high) if question.higher_is_better else (-high, -low)
 
 
 def _ratio_ends(
