@@ -27,7 +27,8 @@ class Open:
 
     `reason` is the gate's code. `needed` is how many samples the next look takes in all, `repeats` how many answers
     a sample would do instead, `expected` after how many samples the sequential mode stops if both versions are
-    equally good; None where no number would, or where it is not known. `worse` is what fell beyond its margin.
+    equally good; None where no number would, or where it is not known. `worse` is what fell beyond its margin, `idle`
+    what must improve and did not.
     """
 
     metric: str
@@ -36,6 +37,7 @@ class Open:
     repeats: int | None = None
     expected: int | None = None
     worse: bool = False
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,12 @@ def _asking(now: Situation) -> Iterator[NextStep]:
         why = f"mend {_names(worse)} first: more samples are likelier to confirm a regression"
         yield _look_at_broken(now, why)
         return
+    if idle := list(dict.fromkeys(one.metric for one in now.open if one.idle)):
+        yield NextStep(
+            text=f"change the prompt: {_names(idle)} must improve, and did not",
+            command=f"promptops try {now.prompt}",
+            usd=0.0,
+        )
     if now.anchor is not None:
         yield _asked(
             now,
@@ -154,11 +162,11 @@ def _sampling(now: Situation) -> Iterator[NextStep]:
             now.samples * now.arms * (count - now.repeats),
         )
     expected = [one.expected for one in questions]
-    if questions and all(count is not None for count in expected):
+    if questions and now.repeats == 1 and all(count is not None for count in expected):
         count = max(count or 0 for count in expected)
         text = (
-            f"or let it stop as soon as it is decided: about {count} samples in all, if both versions are equally "
-            "good, and fewer the more they differ"
+            f"let it stop as soon as it is decided: about {count} samples in all if both versions are equally good, "
+            "fewer the more they differ"
         )
         more = max(0, count - now.samples)
         yield _asked(now, text, f"promptops test {now.prompt} --sequential", more * now.arms * now.repeats)

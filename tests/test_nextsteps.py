@@ -78,6 +78,13 @@ def test_what_fell_beyond_its_margin_is_mended_rather_than_asked_again() -> None
     assert "--accept" in person.command
 
 
+def test_what_must_improve_and_did_not_needs_another_prompt() -> None:
+    first, last = next_steps(replace(FEW, open=(Open(metric="queue", idle=True),)))
+    assert first.text == "change the prompt: queue must improve, and did not"
+    assert first.command == "promptops try support"
+    assert "--accept" in last.command
+
+
 def test_repeats_are_offered_where_they_would_be_enough() -> None:
     repeated = (Open(metric="queue", needed=467, repeats=3),)
     one, two, _ = next_steps(replace(FEW, open=repeated))

@@ -142,7 +142,7 @@ def _show(outcome: Outcome, *, json: bool) -> None:
         show_json(outcome.as_json())
     else:
         if outcome.report is not None:
-            print_report(outcome.report, console(), next_step=False)
+            print_report(outcome.report, console(), next_step=outcome.open)
         for line in outcome.said:
             show(line)
         if outcome.committed is not None:

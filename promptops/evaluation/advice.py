@@ -121,6 +121,7 @@ def _comparison(one: MetricVerdict, facts: Facts, policy: Policy, *, whole: int,
         repeats=_repeats(facts, need.n),
         expected=_expected(question, facts, share) if bets else None,
         worse="more_samples_likelier_confirm" in need.notes,
+        idle=role == "target" and facts.seen is not None and facts.seen.centre <= 0,
     )
 
 

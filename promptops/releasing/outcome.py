@@ -14,7 +14,10 @@ from promptops.report import Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of it. `release` is None where nothing was committed, and `said` tells why."""
+    """What became of it. `release` is None where nothing was committed, and `said` tells why.
+
+    `open` says that the report, rather than `said`, ends with the ways on.
+    """
 
     prompt: str
     environment: str
@@ -23,6 +26,7 @@ class Outcome:
     release: Release | None = None
     committed: Committed | None = None
     report: Report | None = None
+    open: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {

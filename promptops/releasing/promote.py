@@ -77,7 +77,12 @@ async def promote(
     if report is not None and (refused := _refusal(report, wish)):
         code = report.exit_code() or 4
         return Outcome(
-            prompt=prompt.id, environment=wish.environment, said=refused, exit_code=code, report=report
+            prompt=prompt.id,
+            environment=wish.environment,
+            said=refused,
+            exit_code=code,
+            report=report,
+            open=report.verdict == "inconclusive" and not report.unfinished,
         )
     at = moment_text(now())
 
@@ -170,16 +175,12 @@ def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
         )
     if allowed == "allow" or (allowed == "review" and wish.accept):
         return ()
-    flag = "--accept" if allowed == "review" else "--force"
     if report.unfinished:
         return (
             "not promoted: some answers never came, so the test is not finished",
             f"ask for what is missing: promptops promote {prompt}",
         )
-    return (
-        "not promoted: the samples cannot tell",
-        f'a person may decide, visibly for ever: promptops promote {prompt} {flag} -m "why"',
-    )
+    return ("not promoted: the samples cannot tell",)  # the report ends with the ways on
 
 
 def _records(

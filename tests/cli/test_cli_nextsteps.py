@@ -108,6 +108,23 @@ def test_a_blocking_gate_offers_force_and_markdown_lists_the_ways(project: Proje
     assert "Next:\n\n1. `promptops import FILE" in shown
 
 
+def test_a_target_that_did_not_improve_asks_for_another_prompt(project: Project) -> None:
+    project.edit("min: 0.8", "must: improve")
+    project.reword("thorough")
+    first, *_ = ways(project)
+    assert first["text"] == "change the prompt: queue must improve, and did not"
+
+
+def test_a_release_that_is_left_open_ends_with_the_ways_on(project: Project) -> None:
+    project.reword("thorough")
+    project.keep_samples(30)
+    project.commit("Be thorough")
+    said = project.run("promote", ID)
+    assert said.code == 4
+    assert f"Next:   promptops import FILE --prompt {ID}   (add about 99 samples" in said.out
+    assert said.out.endswith("not promoted: the samples cannot tell\n")
+
+
 def test_a_clear_verdict_has_one_way_on(project: Project) -> None:
     project.reword("thorough")
     assert [step["command"] for step in ways(project)] == [f"promptops promote {ID}"]
