@@ -16,8 +16,10 @@ from promptops.errors import ConfigError
 from promptops.providers.anthropicstream import Messages
 from promptops.providers.asking import Asker, Patience, open_asker
 from promptops.providers.dialect import Dialect
+from promptops.providers.geminianswers import Generate
 from promptops.providers.keys import read_key
 from promptops.providers.openai import Chat
+from promptops.providers.responses import Responses
 from promptops.workspace import Workspace
 
 
@@ -89,10 +91,12 @@ def _dialect(spec: ProviderSpec) -> Dialect:
     match api_kind(spec):
         case "anthropic":
             return Messages()
-        case "openai":
+        case "gemini":
+            return Generate()
+        case "openai.responses":
+            return Responses()
+        case _:
             return Chat()
-        case other:
-            raise ConfigError(f"the provider {other} is not available yet")
 
 
 @asynccontextmanager

@@ -1,0 +1,148 @@
+"""Gemini's `generateContent`: how a request is written.
+
+System messages go out of the conversation into `systemInstruction`. The parameters that OpenAI's chat completions
+share are translated (`max_tokens`, `stop`, `top_p`, `tool_choice`, …); every other one is passed on as it is, into
+`generationConfig` unless it is one of the request's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from promptops.errors import Refused
+from promptops.messages import Message, Request, ToolSpec
+from promptops.providers.answers import short
+from promptops.providers.shapes import (
+    SYSTEM,
+    arguments_object,
+    as_list,
+    image_of,
+    inline_data,
+    system_text,
+    wanted_format,
+)
+
+_NAMES = {
+    "max_tokens": "maxOutputTokens",
+    "max_completion_tokens": "maxOutputTokens",
+    "stop": "stopSequences",
+    "top_p": "topP",
+    "top_k": "topK",
+    "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
+}
+# What stands beside `generationConfig`, not in it.
+_OWN = frozenset({"safetySettings", "toolConfig", "cachedContent", "labels", "serviceTier"})
+_CHOICES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
+
+
+def generate_body(request: Request) -> dict[str, Any]:
+    """Return the body of a call; it is the same for a stream.
+
+    Raises:
+        Refused: the API has no way to say what is asked.
+    """
+    body: dict[str, Any] = {"contents": list(_turns(request.messages))}
+    if system := system_text(request.messages):
+        body["systemInstruction"] = {"parts": [{"text": system}]}
+    if request.tools:
+        body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in request.tools]}]
+    config: dict[str, Any] = {}
+    for name, value in request.parameters.items():
+        if name == "tool_choice":
+            body["toolConfig"] = {"functionCallingConfig": _tool_choice(value)}
+        elif name == "generationConfig" and isinstance(value, Mapping):
+            config |= value
+        elif name in _OWN:
+            body[name] = value
+        elif name not in ("stream", "stream_options"):
+            config[_NAMES.get(name, name)] = as_list(value) if name == "stop" else value
+    config |= _format(request)
+    if config:
+        body["generationConfig"] = config
+    return body
+
+
+def _format(request: Request) -> dict[str, Any]:
+    if (wanted := wanted_format(request)) is None:
+        return {}
+    schema = {} if wanted.schema is None else {"responseJsonSchema": wanted.schema}
+    return {"responseMimeType": "application/json", **schema}
+
+
+def _tool_choice(written: Any) -> Mapping[str, Any]:
+    if isinstance(written, str) and written in _CHOICES:
+        return {"mode": _CHOICES[written]}
+    if isinstance(written, Mapping) and isinstance(written.get("function"), Mapping):
+        return {"mode": "ANY", "allowedFunctionNames": [written["function"].get("name")]}
+    raise Refused(f"tool_choice: expected auto, required, none or a function, got {short(written)}")
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        described["description"] = tool.description
+    if tool.parameters:
+        described["parametersJsonSchema"] = tool.parameters
+    return described
+
+
+def _turns(messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the turns; what one side says in several messages is one turn, results of calls above all."""
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    role, parts = "", list[Mapping[str, Any]]()
+    for message in messages:
+        if message.role in SYSTEM:
+            continue
+        side = "model" if message.role == "assistant" else "user"
+        if side != role and parts:
+            yield {"role": role, "parts": parts}
+            parts = []
+        role = side
+        parts += _parts(message, names)
+    if parts:
+        yield {"role": role, "parts": parts}
+
+
+def _parts(message: Message, names: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    if message.role == "tool":
+        yield {"functionResponse": _result(message, names)}
+        return
+    yield from _said(message)
+    for call in message.tool_calls:
+        told = {"name": call.name, "args": arguments_object(call)}
+        yield {"functionCall": told | ({"id": call.id} if call.id else {})}
+
+
+def _said(message: Message) -> list[Mapping[str, Any]]:
+    if isinstance(message.content, str):
+        return [{"text": message.content}] if message.content or not message.tool_calls else []
+    return [_part(part) for part in message.content or ()]
+
+
+def _result(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a tool gave back; this API wants an object, and the name of the tool beside the call's id."""
+    name = message.name or names.get(message.tool_call_id or "")
+    if not name:
+        raise Refused("a tool message that answers no call of this conversation", only_this=True)
+    text = message.content if isinstance(message.content, str) else json.dumps(message.content)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    result = {"name": name, "response": value if isinstance(value, dict) else {"result": text}}
+    return result | ({"id": message.tool_call_id} if message.tool_call_id else {})
+
+
+def _part(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    if part.get("type") == "text":
+        return {"text": part.get("text")}
+    url = image_of(part)
+    if url is None:
+        return part
+    data = inline_data(url)
+    if data is None:
+        return {"fileData": {"fileUri": url}}
+    return {"inlineData": {"mimeType": data[0], "data": data[1]}}
