@@ -1,9 +1,9 @@
 """What the statistics cost: CPU seconds and memory of a large verdict, and of the exact test.
 
 Fills the columns of a run (6 metrics, two arms, 20 slices of two keys) and reaches the verdict as a test does, from
-the columns to the reasons. Memory is the peak of a fresh process, compared between two sizes: what grows with the
-values, and what does not. Every measurement is a process of its own; the best of the rounds counts, since a busy
-machine only ever adds.
+the columns to the reasons. Memory beside the columns is what Python and numpy ask for while they are summed up,
+compared between two sizes: what grows with the values, and what does not. Every measurement is a process of its own;
+the best of the rounds counts, since a busy machine only ever adds.
 
     python benchmarks/verdict.py [--pairs 100000] [--rounds 3]
 """
@@ -158,6 +158,7 @@ def main() -> None:
     row("memory of the values", alone["held"] / values, "bytes a value", AT_MOST["bytes"])
     row("memory of the verdict beside them", growing / values, "bytes a value")
     row("and what of it does not grow", (alone["during"] - growing) / 1e6, "MB")
+    row("memory beside them in clusters", grouped["during"] / values, "bytes a value")
     row("peak of the whole process", alone["peak"] / 1e6, "MB")
     row(
         "exact non-inferiority, n = 2,000",
