@@ -78,7 +78,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
                     on_progress=options.on_progress,
                 )
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
-        look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.calls > 0)
+        look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.is_new)
         judged = _judged(plan, look, columns, course)
         report = advised(_report(judged, look, progress, journal), judged.plan, judged.basis, look)
         (workspace.state / "runs" / plan.run / "report.json").write_text(

@@ -80,7 +80,7 @@ def question_of(plan: Plan) -> Question:
 def take_look(plan: Plan, *, begun: str, asked: bool) -> Look:
     """Write down the look that is about to be shown, and return it.
 
-    `begun` is the mark of the run's beginning, `asked` whether anybody was asked just now: a run that begins anew
+    `begun` is the mark of the run's beginning, `asked` whether answers came in just now: a run that begins anew
     with answers that are there already shows nothing new.
 
     Raises:

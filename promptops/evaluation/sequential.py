@@ -71,7 +71,7 @@ class Course:
     ) -> Progress:
         """Ask until it is decided or there is no further sample; return what it took."""
         progress = await self._run(ask, Progress(total=self.samples.n), at_once, on_progress)
-        policy = self._level(progress.calls > 0)
+        policy = self._level(progress.is_new)
         if policy.alpha != self._policy.alpha:
             # Answers were drawn anew, so this is a look of its own: what was settled may be open at its level.
             self._policy, self._counting = policy, self._counted(policy)

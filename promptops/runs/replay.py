@@ -62,6 +62,11 @@ class Progress:
     imported: int = 0
     spent: float = 0.0
 
+    @property
+    def is_new(self) -> bool:
+        """Whether answers came in that were not drawn here before: asked for just now, or imported."""
+        return self.calls > 0 or self.imported > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:

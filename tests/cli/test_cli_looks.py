@@ -254,3 +254,13 @@ def test_a_prompt_that_is_written_by_new_starts_a_ledger_that_knows(
     (tmp_path / LEDGER).unlink()
     assert run_in(tmp_path, "new", "another").code == 0
     assert not (tmp_path / LEDGER).exists()
+
+
+def test_answers_that_were_drawn_elsewhere_and_imported_are_another_look(at_home: Project) -> None:
+    at_home.reword("thorough")
+    assert look(at_home) == (1, 0.04)
+    assert at_home.run("cache", "export", "answers.jsonl").code == 0
+    shutil.rmtree(at_home.path / ".promptops/runs")
+    (at_home.path / ".promptops/cache.db").unlink()
+    assert at_home.run("cache", "import", "answers.jsonl").code == 0
+    assert look(at_home, "--recorded") == (2, 0.005)
