@@ -97,11 +97,21 @@ def _warnings(one: MetricVerdict, alpha: float) -> list[str]:
     return [text for text in words if text]
 
 
+def _about_missing(result: MetricResult) -> str:
+    if result.repeats == 1:
+        missing = result.n - result.n_complete
+        return f"{missing} of {result.n} pairs lack an answer; each counts against the candidate"
+    lost, unscored = result.dropped_baseline_missing, result.candidate_unscored
+    return (
+        f"{lost} of {result.n * result.repeats} values of the baseline and {unscored} of the candidate are missing; "
+        "each counts against the candidate"
+    )
+
+
 def _warning(code: str, result: MetricResult) -> str:
-    missing = result.n - result.n_complete
     match code:
         case "missing_rate":
-            return f"{missing} of {result.n} pairs lack an answer; each counts against the candidate"
+            return _about_missing(result)
         case "low_df":
             return f"{result.n_clusters} clusters of very unequal size say little more than {result.df:.1f} equal ones"
         case "all_pass_both":

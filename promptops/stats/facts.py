@@ -25,9 +25,10 @@ from promptops.stats.summary import TINY, Summary, as_numbers, summarise
 class Facts:
     """One metric of one test, summed up.
 
-    `n` counts samples, `touched` those of which some value is missing. `seen`: the differences of the samples with
-    values in both arms. `against`: of all samples, every missing value counted against the candidate; None where
-    nothing is missing, or where a ratio's missing value has no known worst. The means are those of `seen`'s samples.
+    `n` counts samples, each with `repeats` pairs of answers; `baseline_missing` and `candidate_missing` count values
+    that are missing, `touched` the pairs of which one is. `seen`: the differences of the samples with values in both
+    arms. `against`: of all samples, every missing value counted against the candidate; None where nothing is missing,
+    or where a ratio's missing value has no known worst. The means are those of `seen`'s samples.
     `components` split the variance where there are repeats, on the scale of the differences, weights left out.
     """
 
@@ -120,7 +121,7 @@ def _part(
     weights: Any = None,
 ) -> Facts:
     (low, high), before, after = ends, _oriented(question, old), _oriented(question, new)
-    lost, unscored = _touched(before), _touched(after)
+    lost, unscored = np.isnan(before), np.isnan(after)
     arms = _Arms(
         before=averaged(before, missing=None), after=averaged(after, missing=None), low=low, high=high
     )
@@ -132,7 +133,7 @@ def _part(
     some = bool(whole.any())
     return Facts(
         n=whole.size,
-        repeats=old.shape[0] if old.ndim == 2 else 1,
+        repeats=_repeats(old),
         baseline_missing=int(np.count_nonzero(lost)),
         candidate_missing=int(np.count_nonzero(unscored)),
         touched=touched,
@@ -161,11 +162,17 @@ def facts_alone(question: Question, candidate: Any, *, weights: Any = None) -> F
     oriented = -np.log(values) if question.scale is None else values
     one = averaged(oriented, missing=None)
     known = ~np.isnan(one)
-    missing = int(np.count_nonzero(_touched(values)))
+    missing = int(np.count_nonzero(np.isnan(values)))
     mean = _weighted(one, known, weights)
     if mean is not None and question.scale is None:
         mean = float(np.exp(-mean))
-    return Facts(n=one.size, candidate_missing=missing, touched=missing, candidate_mean=mean)
+    return Facts(
+        n=one.size,
+        repeats=_repeats(values),
+        candidate_missing=missing,
+        touched=missing,
+        candidate_mean=mean,
+    )
 
 
 def _joined(parts: Sequence[Facts], *, ratio: bool) -> Facts:
@@ -218,10 +225,8 @@ def _ratio_ends(
     return float(-np.log(slowest)), float(-np.log(fastest))
 
 
-def _touched(values: Floats) -> NDArray[np.bool_]:
-    """Which samples lack a value, of any repeat."""
-    missing = np.isnan(values)
-    return np.asarray(missing.any(axis=0) if missing.ndim == 2 else missing, dtype=np.bool_)
+def _repeats(values: Floats) -> int:
+    return values.shape[0] if values.ndim == 2 else 1
 
 
 def _chosen(values: Any, mask: NDArray[np.bool_]) -> Any:

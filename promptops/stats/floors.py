@@ -19,6 +19,8 @@ from promptops.stats.repeats import averaged
 from promptops.stats.results import BadNumbers, FloorResult, Kind, NeverResult, Status, check_alpha
 from promptops.stats.summary import ENOUGH, TINY, Summary, as_numbers, summarise
 
+MOST_LOST = 0.20  # of the answers; with more, a floor is not held
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lone:
@@ -26,7 +28,8 @@ class Lone:
 
     `short`: how far every answer stays below the best value, a missing one by the whole scale; its `telling` are the
     values at or below the floor. `over`: how far the scored ones lie above the worst value; its `telling` are those
-    at or above the floor. None where nothing was scored.
+    at or above the floor. None where nothing was scored. `unscored` counts samples of which an answer is missing,
+    `lost` is the share of all answers, repeats included.
     """
 
     low: float
@@ -34,6 +37,7 @@ class Lone:
     n: int
     unscored: int
     violations: int
+    lost: float = 0.0
     mean: float | None = None
     short: Summary | None = None
     over: Summary | None = None
@@ -90,6 +94,7 @@ def lone_of(
         n=seen.size,
         unscored=int(np.count_nonzero(_any_repeat(np.isnan(values)))),
         violations=int(np.count_nonzero(_any_repeat(values < high - edge))),
+        lost=float(np.mean(np.isnan(values))) if values.size else 0.0,
         mean=float(np.average(scored, weights=_chosen(weights, known))) if scored.size else None,
         short=_summary(against - high, high - level, edge, clusters, weights) if scored.size else None,
         over=_summary(scored - low, level - low, edge, _chosen(clusters, known), _chosen(weights, known))
@@ -143,7 +148,7 @@ def judge_floor(kind: Kind, lone: Lone, *, floor: float, alpha: float) -> FloorR
     fall, method = room(kind, lone.short.mirrored(), lone, alpha)
     rise, _ = room(kind, lone.over, lone, alpha)
     lower, upper = lone.high - fall, lone.low + rise
-    too_many = lone.unscored * 5 > lone.n
+    too_many = lone.lost > MOST_LOST
     few = lone.over.grouped is not None and lone.over.grouped.clusters < ENOUGH
     status = Status.INCONCLUSIVE if few else _floor_status(lower, upper, floor, too_many)
     reason = "missing" if too_many else "too_few_clusters" if few else "not_shown"

@@ -73,6 +73,7 @@ def uncompared(question: Question, facts: Facts) -> MetricResult:
         method="none",
         n=facts.n,
         n_complete=0,
+        repeats=facts.repeats,
         candidate_mean=facts.candidate_mean,
         candidate_unscored=facts.candidate_missing,
         confidence=1 - 2 * question.alpha,
@@ -182,15 +183,15 @@ def _se(question: Question, facts: Facts) -> float | None:
 
 def _too_much_missing(facts: Facts) -> bool:
     """More than 20 % of the pairs touched, or arms that differ by more than 5 points."""
-    gap = abs(facts.baseline_missing - facts.candidate_missing)
-    return facts.touched * 5 > facts.n or gap * 20 > facts.n
+    gap, pairs = abs(facts.baseline_missing - facts.candidate_missing), facts.n * facts.repeats
+    return facts.touched * 5 > pairs or gap * 20 > pairs
 
 
 def _warnings(question: Question, facts: Facts) -> tuple[str, ...]:
     units = facts.seen.grouped if facts.seen is not None else None
     found = {
         "default_margin": question.margin_is_default and question.gating,
-        "missing_rate": facts.touched * 20 > facts.n,
+        "missing_rate": facts.touched * 20 > facts.n * facts.repeats,
         "all_fail_both": facts.all_fail,
         "all_pass_both": facts.all_pass,
         "low_df": units is not None and units.clusters >= ENOUGH and units.df < 4,

@@ -43,7 +43,7 @@ def regressed(name: str, result: MetricResult) -> str:
 
 
 def open_guardrail(name: str, result: MetricResult, *, look: int | None = None) -> str:
-    """Why a guardrail is INCONCLUSIVE, and how many samples would have been enough at this look."""
+    """Why a guardrail is INCONCLUSIVE."""
     if result.reason == "not_measured":
         return f"{name} was measured on no pair, so nothing is shown"
     if result.reason == "missing":
@@ -69,7 +69,7 @@ def _fall(result: MetricResult, value: float | None) -> float:
 
 def _missing(name: str, result: MetricResult) -> str:
     lost = (
-        f"{result.dropped_baseline_missing} of {result.n} values of the baseline and "
+        f"{result.dropped_baseline_missing} of {result.n * result.repeats} values of the baseline and "
         f"{result.candidate_unscored} of the candidate are missing"
     )
     return f"{name}: {lost}, too many to pass"
@@ -108,14 +108,10 @@ def _at(look: int | None) -> str:
 
 
 def _more(result: MetricResult) -> str:
-    """What would have shown it at this look; what another look takes is said with the ways on."""
+    """What more samples would do; how many another look takes is said with the ways on."""
     if "more_samples_likelier_confirm" in result.notes:
         return "; more samples are likelier to confirm a regression"
-    if result.n_required is None:
-        return ""
-    seen = "planned_at_observed" in result.notes
-    basis = "if the difference is what was seen" if seen else "if both versions are equally good"
-    return f"; about {result.n_required} would have been enough, {basis}"
+    return ""
 
 
 def open_target(name: str, result: MetricResult) -> str:

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.stats.facts import Facts, facts_of
+from promptops.stats.floors import floor_result
+from promptops.stats.metric import evaluate_metric
 from promptops.stats.question import ask
 from promptops.stats.repeats import (
     VarianceComponents,
@@ -19,7 +21,7 @@ from promptops.stats.repeats import (
     repeats_instead,
     variance_components,
 )
-from promptops.stats.results import BadNumbers
+from promptops.stats.results import BadNumbers, MetricResult, Status
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20)
 
@@ -180,3 +182,47 @@ def test_facts_of_repeats_keep_their_components_and_read_them_back() -> None:
         facts_of(ask("bounded", margin=0.05, value_range=(0, 1)), baseline[0], candidate[0]).components
         is None
     )
+
+
+def with_lost_answers(k: int, share: float, *, arm: int) -> MetricResult:
+    """200 samples, of every arm's answers all right but the lost ones: `share` of one arm's."""
+    arms = np.ones((2, k, 200))
+    lost = np.random.default_rng(k).permutation(200 * k)[: round(200 * k * share)]
+    arms[arm].reshape(-1)[lost] = math.nan
+    return evaluate_metric("binary", arms[0], arms[1], margin=0.05)
+
+
+@pytest.mark.parametrize("arm", [0, 1])
+def test_lost_answers_count_by_their_share_however_often_a_sample_was_asked(arm: int) -> None:
+    for k in (1, 5):
+        few, more, many = (with_lost_answers(k, share, arm=arm) for share in (0.04, 0.06, 0.25))
+        assert (few.passable, more.passable, many.passable) == (True, False, False)
+        assert ("missing_rate" in few.warnings, "missing_rate" in more.warnings) == (False, True)
+        assert few.dropped_baseline_missing + few.candidate_unscored == 8 * k
+
+
+def test_a_lost_repeat_counts_against_the_candidate_with_its_share_of_the_sample() -> None:
+    found = with_lost_answers(5, 0.04, arm=1)
+    assert found.difference == 0
+    assert found.lower == pytest.approx(
+        evaluate_metric("bounded", *worst_case(), margin=0.05, value_range=(0, 1)).lower
+    )
+    assert found.n_complete == 200
+
+
+def worst_case() -> tuple[np.ndarray, np.ndarray]:
+    """What `with_lost_answers(5, 0.04, arm=1)` says at worst, one value a sample."""
+    lost = np.random.default_rng(5).permutation(1000)[:40]
+    candidate = np.ones(1000)
+    candidate[lost] = 0.0
+    return np.ones(200), candidate.reshape(5, 200).mean(axis=0)
+
+
+def test_a_floor_takes_the_share_of_lost_answers_too() -> None:
+    answers = np.ones((5, 200))
+    answers.reshape(-1)[np.random.default_rng(1).permutation(1000)[:80]] = math.nan
+    found = floor_result("binary", answers, floor=0.8)
+    assert found.unscored > 40, "more than a fifth of the samples lack one"
+    assert found.status == Status.PASS
+    answers.reshape(-1)[np.random.default_rng(1).permutation(1000)[:220]] = math.nan
+    assert floor_result("binary", answers, floor=0.5).reason == "missing"
