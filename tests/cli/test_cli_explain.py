@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from pathlib import Path
 
+import pytest
 from cli_help import ID, Project
 
 
@@ -47,3 +50,19 @@ def test_a_first_release_explains_its_floor(fresh: Project) -> None:
     said = fresh.run("test", ID, "--explain")
     assert re.search(r"H0: mean <= \S+   limit = ", said.out)
     assert "by clopper-pearson (Clopper & Pearson's exact limit of a proportion)" in said.out
+
+
+def test_what_the_command_prints_can_be_computed_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "reports")
+    again = importlib.import_module("again")
+    project.reword("quick")
+    lines = project.run("test", ID, "--explain").out.split("\n")
+    start = next(place for place, line in enumerate(lines) if line.startswith("How this was reached"))
+    text = again.read(lines[start:])
+    tested = [claim for claim in text.claims if "p" in claim.results]
+    assert {claim.metric for claim in tested} >= {"queue", "answered"}
+    for claim in tested:
+        assert again.p_again(claim) == pytest.approx(claim.results["p"], rel=1e-6, abs=1e-12)
+        assert again.limit_again(claim, text.level) == pytest.approx(claim.results["limit"], abs=1e-7)
