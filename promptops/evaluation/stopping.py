@@ -13,7 +13,7 @@ from promptops.report import Stopping
 from promptops.rules import Rule
 from promptops.sampling import SampleSet
 from promptops.sequential import Monitor, with_bets
-from promptops.stats.planning import minimum_n_zero_discordant, sample_size
+from promptops.stats.planning import sample_size, tied_pairs_to_pass
 from promptops.stats.summary import Summary
 
 
@@ -88,7 +88,7 @@ def _fixed_size(rule: Rule, seen: Summary, alpha: float) -> int | None:
     assert rule.value_range is not None
     low, high = rule.value_range
     needed = sample_size(sd_diff=seen.error * math.sqrt(seen.n), margin=rule.margin, alpha=alpha).n
-    least = minimum_n_zero_discordant(rule.margin / (high - low), alpha)
+    least = tied_pairs_to_pass(rule.margin / (high - low), alpha)
     return None if needed is None else max(needed, least)
 
 
