@@ -15,6 +15,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from promptops.addresses import header_problem, join_url, url_problem
 from promptops.errors import ConfigError, TimedOut
@@ -186,6 +188,18 @@ def check_base_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
+def _check_proxy(url: str) -> None:
+    """Refuse a proxy that the transport would take for an HTTP proxy, where variables name one for this address.
+
+    Raises:
+        ConfigError: it is a SOCKS proxy, or none at all.
+    """
+    parts, proxies = urlsplit(url), getproxies()
+    kind, found, _ = (proxies.get(parts.scheme) or proxies.get("all") or "").partition("://")
+    if found and kind.lower() not in ("http", "https") and not proxy_bypass(parts.hostname or ""):
+        raise ConfigError(f"a {kind} proxy is not supported: HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names one")
+
+
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
         if (problem := header_problem(name, value)) is not None:
@@ -214,6 +228,6 @@ async def open_asker(
     Raises:
         ConfigError: `base_url` is none, a header cannot be sent, or `ca_file` holds no certificate.
     """
-    check_base_url(base_url)
+    _check_proxy(check_base_url(base_url))
     async with http.open_client(at_once=at_once, ca_file=ca_file) as client:
         yield Asker(dialect, base_url, api_key, client, **options)
