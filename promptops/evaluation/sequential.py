@@ -146,7 +146,7 @@ class _Counting:
         self.monitor = Monitor(policy, largest=order.largest, compared=compared)
         self._samples, self._order = samples, order
         named = {rule.slice for rule in policy.rules if rule.slice is not None}
-        self._slices = [one for one in samples.slices if named & set(one.names)]
+        self._slices = [(one.codes, one.names) for one in samples.slices if named & set(one.names)]
         self._begin = self._at = 0
         self.decided = False
 
@@ -167,7 +167,7 @@ class _Counting:
                 if column.applies[index]
             },
             weight=1.0 if weights is None else weights[index],
-            slices=frozenset(one.names[one.codes[index]] for one in self._slices),
+            slices=frozenset(names[codes[index]] for codes, names in self._slices),
         )
 
 
