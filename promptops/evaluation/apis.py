@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from promptops.addresses import url_problem, with_version
 from promptops.config import ProviderSpec
 from promptops.errors import ConfigError
+from promptops.messages import Request
+from promptops.prompts.model import PromptSpec
+from promptops.prompts.render import split_model
 from promptops.providers.anthropicstream import Messages
 from promptops.providers.asking import Asker, Patience, open_asker
 from promptops.providers.dialect import Dialect
@@ -97,6 +100,19 @@ def _dialect(spec: ProviderSpec) -> Dialect:
             return Responses()
         case _:
             return Chat()
+
+
+def check_asked(spec: ProviderSpec, prompt: PromptSpec) -> None:
+    """Write a call without its messages, so that what an API cannot be asked is known before it is.
+
+    Raises:
+        Refused: parameters or `response_format` cannot be said to it.
+    """
+    _, model = split_model(prompt.model)
+    request = Request(
+        model=model, messages=(), parameters=prompt.parameters, response_format=prompt.response_format
+    )
+    _dialect(spec).body(request, stream=spec.stream)
 
 
 @asynccontextmanager

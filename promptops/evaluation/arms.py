@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from promptops.config import Config, Price, ProviderSpec, built_in
-from promptops.errors import ConfigError, NotFound
-from promptops.evaluation.apis import api_kind, api_url, open_api
+from promptops.config import HTTP_KINDS, Config, Price, ProviderSpec, built_in
+from promptops.documents import compose
+from promptops.errors import ConfigError, InvalidFile, NotFound, Refused
+from promptops.evaluation.apis import api_kind, api_url, check_asked, open_api
 from promptops.messages import Completion, Request, Usage
 from promptops.ports import Provider
 from promptops.prompts.model import Prompt
@@ -54,6 +55,21 @@ def provider_spec(config: Config, model: str) -> tuple[str, ProviderSpec]:
     if name in known:
         return name, known[name]
     raise NotFound("provider", name, known, hint="add it under providers: in promptops.yaml")
+
+
+def check_provider(config: Config, prompt: Prompt) -> None:
+    """Refuse a prompt whose model nobody answers for, or not as it is asked, where the model is written.
+
+    Raises:
+        InvalidFile: no such provider, the model is not on the allow-list, or its API cannot be asked so.
+    """
+    try:
+        _, spec = provider_spec(config, prompt.spec.model)
+        if spec.kind in HTTP_KINDS:
+            check_asked(spec, prompt.spec)
+    except (NotFound, ConfigError, Refused) as error:
+        document = compose(prompt.source, path=prompt.path)
+        raise InvalidFile([document.problem(("model",), str(error))]) from error
 
 
 @asynccontextmanager

@@ -14,8 +14,11 @@ from typing import Any
 
 import rfc8785
 
+from promptops.config import HTTP_KINDS, built_in
 from promptops.errors import InvalidInput
 from promptops.evaluation.anchor import anchored, committed
+from promptops.evaluation.apis import api_url
+from promptops.evaluation.arms import check_provider
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.repeating import check_repeats
 from promptops.evaluation.scoring import placed
@@ -94,11 +97,14 @@ def make_plan(
     Raises:
         NothingToDo: there is no sample.
         InvalidInput: a version cannot be rendered with a sample.
-        InvalidFile: a slice is named that no sample has.
+        InvalidFile: a slice is named that no sample has, or a model that nobody answers for.
         ConfigError: a scorer cannot be made, or a test that stops early is to repeat.
         NotFound: `gate.anchor` names no version.
     """
     prompt = candidate.prompt
+    arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
+    for one in arms:
+        check_provider(workspace.config, one)
     gate = prompt.spec.gate
     most = gate.sequential.max_samples if gate.sequential is not None else None
     sequential = sequential or most is not None
@@ -107,7 +113,6 @@ def make_plan(
     policy = policy_of(
         prompt.spec, {name: (specs[name], scorers[name]) for name in specs}, workspace.config.defaults
     )
-    arms = [contender.prompt for contender in (baseline, candidate) if contender is not None]
     slices = wanted_slices(gate)
     samples = survey(
         source, lambda sample: check_renders(arms, [sample]), by=slices.by, critical=slices.critical
@@ -240,12 +245,10 @@ def _source(spec: ScorerSpec, workspace: Workspace) -> str:
 def _providers_digest(prompts: list[Prompt], workspace: Workspace) -> str:
     """Cover where answers come from: another endpoint is another run."""
     names = sorted({prompt.spec.model.partition("/")[0] for prompt in prompts})
-    specs = {
-        name: workspace.config.providers[name].model_dump(mode="json")
-        for name in names
-        if name in workspace.config.providers
-    }
-    return _digest({"names": names, "specs": specs, "url": workspace.environ.get("OPENAI_BASE_URL")})
+    known = {**built_in(), **workspace.config.providers}
+    specs = {name: known[name].model_dump(mode="json") for name in names if name in known}
+    urls = {name: api_url(known[name], workspace.environ) for name in specs if known[name].kind in HTTP_KINDS}
+    return _digest({"names": names, "specs": specs, "urls": urls})
 
 
 def _digest(content: Any) -> str:

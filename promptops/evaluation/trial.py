@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from promptops.errors import ConfigError, NotFound, NothingToDo
-from promptops.evaluation.arms import arm, open_endpoints
+from promptops.evaluation.arms import arm, check_provider, open_endpoints
 from promptops.evaluation.changes import answer_text, as_text, describe
 from promptops.evaluation.evaluate import score_answer
 from promptops.evaluation.past import last_report
@@ -54,7 +54,10 @@ async def try_prompt(workspace: Workspace, wanted: Trial, *, say: Callable[[str]
         say(f"{candidate.prompt.id} is not live yet: only the work tree answers")
     # Everything that a person can have wrong is found before anything is asked or paid.
     _, scorers, _ = scorers_of(candidate.prompt, workspace, samples)
-    check_renders([one.prompt for one in (baseline, candidate) if one is not None], samples)
+    arms = [one.prompt for one in (baseline, candidate) if one is not None]
+    for one in arms:
+        check_provider(workspace.config, one)
+    check_renders(arms, samples)
     pairs, cost = await _ask(workspace, baseline, candidate, samples, recorded=wanted.recorded, say=say)
     versions = [one.side.short if one.side.version else one.side.ref for one in (baseline, candidate) if one]
     return Shown(

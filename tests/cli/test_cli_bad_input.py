@@ -174,15 +174,22 @@ def test_a_directory_with_the_name_of_a_prompt(project: Project) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("bot/small", "boot/small"), ["no provider called 'boot'", "did you mean bot"]),
-        (("bot/small", "anthropic/claude"), ["ANTHROPIC_API_KEY is not set"]),
+        (
+            ("bot/small", "boot/small"),
+            [f"{PATH}:3:8: model: no provider called 'boot'", "did you mean bot"],
+        ),
+        (("bot/small", "anthropic/claude"), [f"{PATH}:3:8: model: anthropic needs max_tokens for claude"]),
+        (
+            ("bot/small", "anthropic/claude\nparameters: {max_tokens: 9}"),
+            ["ANTHROPIC_API_KEY is not set"],
+        ),
         (('equals: "{{ expected }}"', "judge: rubrics/tone.md"), ["queue", "judge", "not available yet"]),
         (('equals: "{{ expected }}"', 'python: "checks:queue"'), ["checks"]),
         (('equals: "{{ expected }}"', 'python: "bots:nothing"'), ["nothing"]),
         (('equals: "{{ expected }}"', "json_schema: response_format"), ["response_format"]),
         (("bot/small", "openai/gpt-4o-mini"), ["OPENAI_API_KEY is not set"]),
     ],
-    ids=["provider", "vendor", "judge", "module", "function", "schema", "key"],
+    ids=["provider", "vendor", "vendor key", "judge", "module", "function", "schema", "key"],
 )
 def test_what_a_prompt_names_and_is_not_there(
     project: Project, change: tuple[str, str], words: list[str]
@@ -209,7 +216,10 @@ def test_what_a_prompt_names_and_is_not_there(
         (CONFIG + "defaults: {max_drop: 100%}\n", ["promptops.yaml:6:22", "expected a number below 1"]),
         (CONFIG.replace("concurrency: 4", "concurrency: 0"), ["promptops.yaml:5", "concurrency"]),
         (CONFIG + "limits: {}\n", ["promptops.yaml:6"]),
-        (CONFIG.replace("small", "x").replace("deadline: 20", "models: [openai/*]"), ["not allowed"]),
+        (
+            CONFIG.replace("small", "x").replace("deadline: 20", "models: [openai/*]"),
+            [f"{PATH}:3:8: model: ", "not allowed"],
+        ),
         ("[" * 200_000, ["promptops.yaml"]),
         (b"\xff", ["promptops.yaml", "UTF-8"]),
     ],
