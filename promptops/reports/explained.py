@@ -33,14 +33,17 @@ def explained(report: Report) -> list[str]:
         lines += ["", *_metric_lines(metric, methods)]
     for family in found["families"]:
         lines += ["", *_family_lines(family)]
-    lines += [
-        "",
-        f"PASS needs every guardrail, each at the whole level, and {found['targets']} of what must improve.",
-    ]
+    lines += ["", _rule_of_pass(found)]
     lines += ["", "Methods"]
     for one in methods.values():
         lines += _method_lines(one)
     return [one_line(line) for line in lines]
+
+
+def _rule_of_pass(found: dict[str, Any]) -> str:
+    improves = any(family["name"] == "better" for family in found["families"])
+    targets = f", and {found['targets']} of what must improve" if improves else ""
+    return f"PASS needs every guardrail, each at the whole level{targets}."
 
 
 def _look(look: dict[str, Any] | None) -> str:

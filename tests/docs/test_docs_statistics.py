@@ -138,7 +138,7 @@ def test_the_page_names_functions_that_exist_and_methods_that_are_taken() -> Non
         "psi": "streams",
     }
     for name, module in homes.items():
-        assert f"`{name}`" in PAGE
+        assert f"`promptops.stats.{module}.{name}`" in PAGE
         assert callable(getattr(importlib.import_module(f"promptops.stats.{module}"), name))
     sources = " ".join(one.formula for one in METHODS)
     for name in ("Tango", "McNemar", "Hall", "Clopper", "Holm", "Benjamini", "log ratios", "CR2"):
