@@ -19,7 +19,8 @@ from promptops.rules import ANSWERED, Policy, question_of
 from promptops.stats.facts import Facts
 from promptops.stats.looks import alpha_at
 from promptops.stats.metric import need_of, planning_sd
-from promptops.stats.power import answers_to_hold
+from promptops.stats.planning import Need, shared_power
+from promptops.stats.power import answers_to_hold, pairs_for_chance
 from promptops.stats.question import Question
 from promptops.stats.repeats import repeats_instead
 from promptops.stats.results import Role, Status
@@ -112,16 +113,36 @@ def _comparison(one: MetricVerdict, facts: Facts, policy: Policy, *, whole: int,
     role: Role = "target" if one.guardrail in (None, Status.PASS) else "guardrail"
     question = replace(question_of(rule, policy), role=role)
     need = need_of(question, facts)
+    needed = _needed(question, facts, need)
     # A slice grows with the whole.
     share = whole / facts.n if facts.n else 1.0
     return Open(
         metric=rule.name,
         reason=reason,
-        needed=None if need.n is None else math.ceil(need.n * share),
-        repeats=_repeats(facts, need.n),
+        needed=None if needed is None else math.ceil(needed * share),
+        repeats=_repeats(facts, needed),
         expected=_expected(question, facts, share) if bets else None,
         worse="more_samples_likelier_confirm" in need.notes,
         idle=role == "target" and facts.seen is not None and facts.seen.centre <= 0,
+    )
+
+
+def _needed(question: Question, facts: Facts, need: Need) -> int | None:
+    """How many samples are likely to show it: for plain pass rates by enumeration, which no approximation flatters."""
+    seen, reach = facts.seen, question.reach
+    counted = question.kind == "binary" and facts.repeats == 1 and question.role != "target"
+    if need.n is None or seen is None or reach is None or seen.grouped is not None or not counted:
+        return need.n
+    # Half a pair more: that none differed so far does not mean that none ever will.
+    moved = (seen.ups + seen.downs + 0.5) / (seen.n + 1)
+    as_seen = "planned_at_observed" in need.notes
+    return pairs_for_chance(
+        need.n,
+        margin=question.margin / reach,
+        discordant=moved,
+        difference=min(seen.mean, 0.0) if as_seen else 0.0,
+        alpha=question.alpha,
+        power=shared_power(question.guardrails),
     )
 
 

@@ -26,6 +26,7 @@ from promptops.stats.power import (
     chance_within,
     detectable_fall,
     least_right,
+    pairs_for_chance,
 )
 from promptops.stats.results import Kind
 
@@ -118,13 +119,7 @@ def guardrail_prospect(rule: Rule, seen: Spread | None, frame: Frame) -> Prospec
     sd, margin = _sd(rule, seen), math.log1p(rule.margin) if rule.kind == "ratio" else rule.margin
     deff = frame.design_effect(seen.icc if seen else None)
     least = math.ceil(_fewest(rule, margin, frame.alpha) * frame.pairs_a_unit)
-    planned = sample_size(
-        sd_diff=_planning_sd(rule, sd, margin, frame.n),
-        margin=margin,
-        alpha=frame.alpha,
-        power=shared_power(1 if rule.metric == ANSWERED else frame.guardrails),
-        design_effect=deff,
-    ).n
+    moved = _moved(rule, sd, margin, frame.n)
     return Prospect(
         metric=rule.name,
         n=frame.n,
@@ -133,8 +128,8 @@ def guardrail_prospect(rule: Rule, seen: Spread | None, frame: Frame) -> Prospec
         margin=rule.margin,
         sd=sd,
         spread=seen,
-        chance=_chance(rule, sd, margin, frame, deff),
-        needed=max(planned or least, least),
+        chance=_chance(rule, sd, margin, frame, deff, moved),
+        needed=_needed(rule, sd, margin, frame, deff, moved, least),
         least=least,
         visible=_visible(rule, sd, frame.alpha / frame.family, frame.n, deff),
     )
@@ -208,22 +203,35 @@ def _few_tell(rule: Rule, sd: float, margin: float, n: int) -> bool:
     return rule.kind == "bounded" and sd > 0 and n * 2 * normal_tail(margin / sd) < ENOUGH
 
 
-def _planning_sd(rule: Rule, sd: float, margin: float, n: int) -> float:
-    """As the gate plans after a test: where the fallback decides, its own variance bound has to shrink."""
+def _moved(rule: Rule, sd: float, margin: float, n: int) -> float | None:
+    """The share of pairs that differ, for the tests that count them; None where a mean is tested."""
     reach = _reach(rule)
-    if reach is None or not _few_tell(rule, sd, margin, n):
-        return sd
-    return max(sd, math.sqrt(reach * _MEAN_OF_HALF_NORMAL * sd))
-
-
-def _chance(rule: Rule, sd: float, margin: float, frame: Frame, deff: float) -> float:
-    reach, n, alpha = _reach(rule), frame.n, frame.alpha
     if reach is None or (rule.kind == "bounded" and not _few_tell(rule, sd, margin, n)):
+        return None
+    return (sd / reach) ** 2 if rule.kind == "binary" else _MEAN_OF_HALF_NORMAL * sd / reach
+
+
+def _chance(rule: Rule, sd: float, margin: float, frame: Frame, deff: float, moved: float | None) -> float:
+    reach, n, alpha = _reach(rule), frame.n, frame.alpha
+    if reach is None or moved is None:
         return chance_within(n, sd=sd, margin=margin, alpha=alpha, design_effect=deff)
-    if sd == 0:
-        deff = frame.pairs_a_unit
-    moved = (sd / reach) ** 2 if rule.kind == "binary" else _MEAN_OF_HALF_NORMAL * sd / reach
-    return chance_of_passing(n, margin=margin / reach, discordant=moved, alpha=alpha, design_effect=deff)
+    units = frame.pairs_a_unit if moved == 0 else deff
+    return chance_of_passing(n, margin=margin / reach, discordant=moved, alpha=alpha, design_effect=units)
+
+
+def _needed(
+    rule: Rule, sd: float, margin: float, frame: Frame, deff: float, moved: float | None, least: int
+) -> int:
+    reach, alpha = _reach(rule), frame.alpha
+    power = shared_power(1 if rule.metric == ANSWERED else frame.guardrails)
+    if reach is None or moved is None:
+        found = sample_size(sd_diff=sd, margin=margin, alpha=alpha, power=power, design_effect=deff).n
+        return max(found or least, least)
+    if moved == 0:
+        return least
+    return pairs_for_chance(
+        least, margin=margin / reach, discordant=moved, alpha=alpha, power=power, design_effect=deff
+    )
 
 
 def _visible(

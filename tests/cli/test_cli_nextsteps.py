@@ -23,7 +23,7 @@ def test_thirty_ties_name_the_samples_that_a_second_look_takes(project: Project)
     assert said.code == 4
     assert (
         f"Next:   promptops import FILE --prompt {ID}   "
-        "(add about 99 samples, 129 in all, and test again; 198 calls)"
+        "(add about 165 samples, 195 in all, and test again; 330 calls)"
     ) in said.out
     assert f"   or   promptops test {ID} --sequential   (" in said.out
     assert f'   or   promptops promote {ID} --accept -m "why"   (a person decides' in said.out
@@ -43,7 +43,7 @@ def test_the_number_that_was_promised_is_enough(project: Project) -> None:
     project.reword("thorough")
     project.keep_samples(30)
     assert project.run("test").code == 4
-    project.write(SAMPLES, "".join(json.dumps(sample(number)) + "\n" for number in range(129)))
+    project.write(SAMPLES, "".join(json.dumps(sample(number)) + "\n" for number in range(195)))
     said = project.run("test", "--json")
     assert said.json["reports"][0]["verdict"] == "pass"
     assert said.json["reports"][0]["look"]["number"] == 2
@@ -55,8 +55,8 @@ def test_calls_have_a_price_where_it_is_known(project: Project) -> None:
     rows = [sample(number) | {"usage": {"input_tokens": 1000, "output_tokens": 100}} for number in range(30)]
     project.write(SAMPLES, "".join(json.dumps(row) + "\n" for row in rows))
     first, *_ = ways(project)
-    assert (first["calls"], round(first["usd"], 4)) == (198, 0.1386)
-    assert "198 calls, about $0.14" in project.run("report").out
+    assert (first["calls"], round(first["usd"], 4)) == (330, 0.231)
+    assert "330 calls, about $0.23" in project.run("report").out
 
 
 def test_without_a_scorer_no_sample_is_asked_for(project: Project) -> None:
@@ -121,7 +121,7 @@ def test_a_release_that_is_left_open_ends_with_the_ways_on(project: Project) -> 
     project.commit("Be thorough")
     said = project.run("promote", ID)
     assert said.code == 4
-    assert f"Next:   promptops import FILE --prompt {ID}   (add about 99 samples" in said.out
+    assert f"Next:   promptops import FILE --prompt {ID}   (add about 165 samples" in said.out
     assert said.out.endswith("not promoted: the samples cannot tell\n")
 
 

@@ -31,7 +31,7 @@ def test_before_the_first_test_the_usual_is_assumed_and_said(project: Project) -
     assert f"{ID}: 120 samples, up to 240 calls, cost unknown (no price of bot/small" in said.out
     assert "a first look at this change: judged at 4 %, with intervals of 92 %" in said.out
     assert "queue, which may fall by 5 points: an unchanged prompt passes about 45 % of the time" in said.out
-    assert "269 samples give it 80 %, 149 more (298 calls)" in said.out
+    assert "289 samples give it 80 %, 169 more (338 calls)" in said.out
     assert "falls smaller than 8.1 points are invisible" in said.out
     assert "without a single difference 63 samples are needed" in said.out
     assert "assumed, for nothing was measured yet: 10 % of the pairs differ" in said.out
@@ -71,7 +71,7 @@ def test_ten_samples_cannot_pass_and_say_how_many_could(project: Project) -> Non
     project.keep_samples(10)
     said = project.run("test", "--dry-run")
     assert (
-        "an unchanged prompt hardly ever passes; 269 samples give it 80 %, 259 more (518 calls)" in said.out
+        "an unchanged prompt hardly ever passes; 289 samples give it 80 %, 279 more (558 calls)" in said.out
     )
     assert "answered: 63 samples are needed to pass, even if every call is answered" in said.out
     assert "its floor of 80 % cannot be shown by 10 samples; 15 are the least" in said.out
@@ -109,7 +109,7 @@ def test_money_comes_from_prices_and_recorded_tokens_and_is_held_against_the_bud
     write_samples(project, usage={"input_tokens": 1000, "output_tokens": 100})
     said = project.run("test", "--dry-run")
     assert "up to 240 calls, about $0.17 (by the prices in promptops.yaml)" in said.out
-    assert "149 more (298 calls, about $0.21)" in said.out
+    assert "169 more (338 calls, about $0.24)" in said.out
     assert "budget" not in said.out
     project.write("promptops.yaml", PRICED.replace("deadline: 20", "deadline: 20, budget_usd: 0.1"))
     assert "that may be more than the budget of $0.10: the run would stop there" in (
@@ -153,7 +153,7 @@ def test_the_outlook_is_one_document_with_a_schema(project: Project) -> None:
     assert found["schema"] == "promptops.outlook/1"
     (plan,) = found["plans"]
     assert (plan["prompt"], plan["samples"], plan["calls"], plan["usd"]) == (ID, 120, 240, None)
-    assert (plan["look"], plan["alpha"], plan["needed"]) == (1, 0.04, 269)
+    assert (plan["look"], plan["alpha"], plan["needed"]) == (1, 0.04, 289)
     assert [one["metric"] for one in plan["prospects"]] == ["queue", "answered"]
     assert found["said"][0].startswith(ID)
 

@@ -50,7 +50,7 @@ def test_thirty_samples_cannot_tell_and_say_how_many_could(project: Project) -> 
     said = project.run("test")
     assert said.code == 4
     assert "INCONCLUSIVE" in said.out
-    assert "add about 99 samples, 129 in all, and test again; 198 calls" in said.out
+    assert "add about 165 samples, 195 in all, and test again; 330 calls" in said.out
     assert '--accept -m "why"' in said.out
 
 

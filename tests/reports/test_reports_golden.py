@@ -112,10 +112,7 @@ PASS = REGRESSION.model_copy(
 INCONCLUSIVE = REGRESSION.model_copy(
     update={
         "verdict": "inconclusive",
-        "reasons": [
-            "queue: a fall beyond the allowed 5 points is not ruled out by 30 samples; about 250 would have been "
-            "enough, if both versions are equally good"
-        ],
+        "reasons": ["queue: a fall beyond the allowed 5 points is not ruled out by 30 samples"],
         "samples": SampleSet(digest="sha256:" + "c" * 64, n=30, clusters=12),
         "metrics": [
             QUEUE.model_copy(

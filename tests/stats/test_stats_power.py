@@ -5,6 +5,7 @@ import math
 import pytest
 
 from promptops.stats.binary import mcnemar_test, proportion_ci
+from promptops.stats.planning import sample_size
 from promptops.stats.power import (
     answers_to_hold,
     chance_of_holding,
@@ -12,6 +13,7 @@ from promptops.stats.power import (
     chance_within,
     detectable_fall,
     least_right,
+    pairs_for_chance,
 )
 from promptops.stats.results import BadNumbers
 
@@ -45,6 +47,26 @@ def test_a_mean_is_planned_as_the_design_says() -> None:
     assert chance_within(223, sd=0.3, margin=0.05) == pytest.approx(0.80, abs=0.002)
     assert chance_within(4, sd=0.01, margin=0.05) == 0.0
     assert chance_within(5, sd=0.0, margin=0.05) == 1.0
+
+
+@pytest.mark.parametrize("discordant", [0.005, 0.02, 0.1, 0.3])
+@pytest.mark.parametrize("alpha", [0.04, 0.005])
+def test_the_pairs_that_are_promised_pass_four_times_in_five(discordant: float, alpha: float) -> None:
+    start = sample_size(sd_diff=discordant**0.5, margin=0.05, alpha=alpha).n or 0
+    n = pairs_for_chance(start, margin=0.05, discordant=discordant, alpha=alpha)
+    assert n >= start
+    assert chance_of_passing(n, margin=0.05, discordant=discordant, alpha=alpha) >= 0.8
+    assert chance_of_passing(int(n * 0.9), margin=0.05, discordant=discordant, alpha=alpha) < 0.8
+
+
+def test_a_true_fall_takes_more_pairs_and_very_many_are_left_to_the_approximation() -> None:
+    equal = pairs_for_chance(1, margin=0.05, discordant=0.1)
+    assert pairs_for_chance(1, margin=0.05, discordant=0.1, difference=-0.02) > 2 * equal
+    assert chance_of_passing(300, margin=0.05, discordant=0.1, difference=-0.05) < 0.06
+    assert pairs_for_chance(20_000, margin=0.01, discordant=0.9) == 20_000
+    assert pairs_for_chance(1, margin=0.05, discordant=0.1, design_effect=2.0) == pytest.approx(
+        2 * equal, rel=0.03
+    )
 
 
 def power_of_mcnemar(n: int, discordant: float, fall: float, alpha: float) -> float:

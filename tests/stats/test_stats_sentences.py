@@ -53,15 +53,13 @@ def test_a_regression_says_how_far_and_how_far_was_allowed() -> None:
     )
 
 
-def test_an_open_guardrail_says_what_is_not_ruled_out_and_what_would_help() -> None:
+def test_an_open_guardrail_says_what_is_not_ruled_out() -> None:
     asked = replace(BASE, difference=-0.01, n_required=420, n_additional=120)
     assert say.open_guardrail("queue", asked) == (
-        "queue: a fall beyond the allowed 5 points is not ruled out (it may be 9) by 300 samples; "
-        "about 420 would have been enough, if both versions are equally good"
+        "queue: a fall beyond the allowed 5 points is not ruled out (it may be 9) by 300 samples"
     )
     inside = replace(asked, lower=-0.049, notes=("planned_at_observed",))
     assert "may be" not in say.open_guardrail("queue", inside)
-    assert "if the difference is what was seen" in say.open_guardrail("queue", inside)
     beyond = replace(BASE, notes=("more_samples_likelier_confirm",))
     assert say.open_guardrail("queue", beyond).endswith("more samples are likelier to confirm a regression")
     assert say.open_guardrail("queue", BASE).endswith("by 300 samples")
