@@ -22,17 +22,19 @@ def before_asking(plan: Plan) -> None:
 
     asked = sorted({one.prompt.spec.model for one in (plan.baseline, plan.candidate) if one is not None})
     cap = plan.workspace.config.limits.budget_usd
+    each = f", {plan.repeats} times each" if plan.repeats > 1 else ""
     budget = f", at most ${cap:.2f}" if cap else ""
     note(
-        f"{plan.id}: {plan.samples.n} samples, up to {plan.calls} calls to {', '.join(asked)}{budget}"
+        f"{plan.id}: {plan.samples.n} samples{each}, up to {plan.calls} calls to {', '.join(asked)}{budget}"
         f" (run {plan.run})"
     )
 
 
 @dataclass(slots=True)
 class ProgressLine:
-    """Prints how far a run is; `clock` is monotonic seconds."""
+    """Prints how far a run is, in `what` it counts; `clock` is monotonic seconds."""
 
+    what: str = "samples"
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
     began: float | None = None
@@ -58,7 +60,7 @@ class ProgressLine:
         self.stream.flush()
 
     def _text(self, progress: Progress, total: int, now: float) -> str:
-        parts = [f"{progress.done}/{total} samples"]
+        parts = [f"{progress.done}/{total} {self.what}"]
         parts.append(
             f"{progress.calls} calls" if progress.calls or progress.cached else "answered by an earlier run"
         )

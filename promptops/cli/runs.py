@@ -98,7 +98,9 @@ def test(
         sequential=sequential,
         repeats=repeats,
     )
-    options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
+    options = Options(
+        say=note, recorded=recorded, on_progress=ProgressLine(what="pairs" if repeats > 1 else "samples")
+    )
     if markdown is not None:
         # Before anything is paid: a report that cannot be written would come too late to say so.
         with reaching(markdown):

@@ -79,6 +79,9 @@ def test_the_report_says_how_much_answers_vary_and_how_many_of_them_are_worth_th
     assert line["within_candidate"] == pytest.approx(24 / N / 3)  # (1, 1, 0) has variance 1/3
     assert line["between"] == pytest.approx(0.0, abs=0.01)
     assert line["best_repeats"] == 10
+    said = forgetful.run("test", ID, "--repeats", "3")
+    assert f"{N} samples, 3 times each, up to {6 * N} calls" in said.err
+    assert f"{3 * N}/{3 * N} pairs" in said.err or "earlier run" in said.err
     said = forgetful.run("report", ID)
     assert "120 samples, 3 answers each" in said.out
     explained = forgetful.run("report", ID, "--explain").out
