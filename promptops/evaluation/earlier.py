@@ -104,9 +104,13 @@ def spread(tests: Sequence[Past], metric: str, kind: Kind, *, repeats: int = 1) 
     The differences are those of means of `repeats` answers, as far as runs with repeats tell.
     """
     lines = [
-        line for past in tests if (line := past.line(metric)) is not None and line.kind == kind and line.n
+        line for past in tests if (line := past.line(metric)) is not None and line.kind == kind and line.n > 0
     ]
-    seen = [(line.n, variance) for line in lines if (variance := _variance(line, repeats)) is not None]
+    seen = [
+        (line.n, variance)
+        for line in lines
+        if (variance := _variance(line, repeats)) is not None and 0 <= variance < math.inf
+    ]
     if not seen:
         return None
     pairs = sum(n for n, _ in seen)
@@ -128,9 +132,11 @@ def _variance(line: MetricLine, repeats: int) -> float | None:
 
 
 def _icc(lines: Sequence[MetricLine]) -> float | None:
-    known = [(line.n_clusters or 0, line.icc) for line in lines if line.icc is not None]
+    known = [
+        (line.n_clusters or 0, line.icc) for line in lines if line.icc is not None and -1 <= line.icc <= 1
+    ]
     clusters = sum(count for count, _ in known)
-    return sum(count * icc for count, icc in known) / clusters if clusters else None
+    return sum(count * icc for count, icc in known) / clusters if clusters > 0 else None
 
 
 def level(tests: Sequence[Past], metric: str, digest: str | None) -> float | None:
@@ -141,15 +147,15 @@ def level(tests: Sequence[Past], metric: str, digest: str | None) -> float | Non
             continue
         baseline, candidate = past.digests
         mean = {candidate: line.candidate_mean, baseline: line.baseline_mean}.get(digest)
-        if mean is not None:
+        if mean is not None and math.isfinite(mean):
             return mean
     return None
 
 
 def usd_a_call(tests: Sequence[Past], models: frozenset[str]) -> float | None:
     """Return what a call of exactly these models cost on average; None where no test of them knew its price."""
-    paid = [(past.calls, past.usd) for past in tests if past.models == models and past.calls]
-    known = [(calls, usd) for calls, usd in paid if usd is not None]
+    paid = [(past.calls, past.usd) for past in tests if past.models == models and past.calls > 0]
+    known = [(calls, usd) for calls, usd in paid if usd is not None and 0 <= usd < math.inf]
     return sum(usd for _, usd in known) / sum(calls for calls, _ in known) if known else None
 
 
@@ -163,9 +169,8 @@ def tokens_a_call(tests: Sequence[Past]) -> tuple[float, float] | None:
 
 
 def _mean(line: MetricLine | None) -> float | None:
-    means = (
-        []
-        if line is None
-        else [mean for mean in (line.baseline_mean, line.candidate_mean) if mean is not None]
-    )
+    if line is None:
+        return None
+    both = (line.baseline_mean, line.candidate_mean)
+    means = [mean for mean in both if mean is not None and 0 <= mean < math.inf]
     return sum(means) / len(means) if means else None

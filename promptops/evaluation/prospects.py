@@ -158,7 +158,7 @@ def floor_prospect(rule: Rule, live: float | None, frame: Frame) -> FloorProspec
     floor, deff = (rule.floor - low) / reach, frame.design_effect()
     n = int(frame.n / deff)
     right = least_right(n, floor=floor, alpha=frame.alpha)
-    share = None if live is None else (live - low) / reach
+    share = None if live is None else min(1.0, max(0.0, (live - low) / reach))
     needed = None if share is None else answers_to_hold(mean=share, floor=floor, alpha=frame.alpha)
     least = answers_to_hold(mean=1.0, floor=floor, alpha=frame.alpha) or 1
     return FloorProspect(

@@ -95,6 +95,29 @@ def test_what_repeats_told_is_planned_with_for_any_number_of_them() -> None:
     assert silent.sd == pytest.approx(math.sqrt((100 * 0.04 + 0.5) / 101))
 
 
+def test_numbers_that_no_test_can_have_found_plan_nothing() -> None:
+    odd = [
+        line("tone", "bounded", se=math.inf),
+        line("tone", "bounded", se=math.nan),
+        line("tone", "bounded", n=-3, se=0.1),
+        line("tone", "bounded", se=0.1, deff=-4.0),
+    ]
+    assert all(spread([past(one)], "tone", "bounded") is None for one in odd)
+    assert spread([past(line(fixed=-90, broken=3))], "queue", "binary") is None
+    wild = line("tone", "bounded", se=0.05, icc=40.0, n_clusters=20)
+    assert spread([past(wild)], "tone", "bounded").icc is None
+    assert level([past(line(baseline_mean=math.nan))], "queue", "old") is None
+    models = frozenset({"a/small"})
+    assert usd_a_call([past(models=models, calls=-1, usd=1.0)], models) is None
+    assert usd_a_call([past(models=models, calls=9, usd=math.inf)], models) is None
+    assert (
+        tokens_a_call([past(line("input_tokens", "ratio", baseline_mean=-1.0, candidate_mean=math.nan))])
+        is None
+    )
+    beyond = floor_prospect(replace(QUEUE, floor=0.8), 7.0, FRAME)
+    assert beyond.chance == 1.0
+
+
 def test_the_live_version_is_as_good_as_it_was_in_the_newest_test() -> None:
     tests = [past(line(baseline_mean=0.7)), past(line(baseline_mean=0.6), digests=("new", "x"))]
     assert level(tests, "queue", "old") == 0.7
