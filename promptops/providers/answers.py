@@ -15,6 +15,9 @@ from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec,
 from promptops.providers.keys import one_line
 from promptops.providers.shapes import count
 
+# Older and other servers' words for what the rest of the house knows under one name.
+_FINISH_REASONS = {"function_call": "tool_calls", "model_length": "length"}
+
 
 def chat_body(request: Request) -> dict[str, Any]:
     """Return the body of a chat completions call; parameters are passed on as they are."""
@@ -118,7 +121,7 @@ def completion_from_message(message: Any, *, finish_reason: Any, model: Any, usa
     text = text_from(message.get("content"))
     return Completion(
         text=text if text is not None or calls else "",
-        finish_reason=finish_reason,
+        finish_reason=_FINISH_REASONS.get(finish_reason, finish_reason),
         model=str(model),
         tool_calls=calls,
         usage=usage,

@@ -243,6 +243,15 @@ def test_a_finish_reason_is_never_invented(serve, reply, chat) -> None:
     assert type(failure(serve(reply(chat("hel", finish=None))))) is Truncated
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("function_call", "tool_calls"), ("model_length", "length"), ("eos", "eos")]
+)
+def test_finish_reasons_of_older_servers_are_told_in_the_words_used_everywhere(
+    serve, reply, chat, theirs, ours
+) -> None:
+    assert ask(serve(reply(chat("hel", finish=theirs))))[0].finish_reason == ours
+
+
 def test_a_cut_body_is_malformed(serve, reply, chat) -> None:
     whole = reply(chat("hello"))
 
