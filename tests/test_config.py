@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from promptops.config import Config, KeyName, parse_config
@@ -105,3 +107,10 @@ def test_a_key_written_twice_does_not_hide_the_other_problems() -> None:
     assert "limits: written twice, first in line 2" in said
     assert "enviroments: unknown key; did you mean environments?" in said
     assert "limits.concurrency" in said
+
+
+def test_the_providers_in_the_documentation_can_be_read() -> None:
+    page = (Path(__file__).parents[1] / "docs/providers.md").read_text(encoding="utf-8")
+    config = parse_config(page.split("```yaml\n")[1].split("```")[0], path="promptops.yaml")
+    assert config.providers["openai"].api == "responses"
+    assert config.providers["company"].ca_file == "certs/company.pem"
