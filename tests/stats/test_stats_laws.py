@@ -186,7 +186,10 @@ def test_a_margin_further_out_is_never_harder_to_show(
     for one, other in pairwise(found):
         if one.method == other.method:
             assert not one.noninferior or other.noninferior
-            assert other.p_noninferior <= one.p_noninferior + 1e-9
+            # Where it is far from showing anything, the exact p-value may rise: 3 fixed and 2 broken of 5 have
+            # p = .453 at a margin of .05 and .590 = (1 - .1)^5 at .1. No claim is lost by that.
+            exact = "exact-unconditional" in other.method
+            assert exact or other.p_noninferior <= one.p_noninferior + 1e-9
 
 
 @given(st.floats(0.01, 2), st.floats(0.005, 0.2), st.floats(1.0, 4), st.floats(-0.004, 0.1))

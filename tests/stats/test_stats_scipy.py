@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -195,6 +195,8 @@ def test_a_ratio_is_scipys_t_on_logs(n: int) -> None:
 @given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 2)), min_size=3, max_size=10))
 @settings(deadline=None, max_examples=40)
 def test_flipping_signs_is_scipys_permutation_test(values: list[float]) -> None:
+    # scipy's tolerance for ties is a share of the statistic: at 0 it has none, and misses ties by rounding.
+    assume(abs(sum(values)) > 1e-6)
     for alternative in ("greater", "less", "two-sided"):
         judge = stats.permutation_test(
             (np.array(values),),
