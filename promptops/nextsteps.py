@@ -67,11 +67,20 @@ class Situation:
     inconclusive: Literal["review", "block", "allow"] = "review"
     open: tuple[Open, ...] = ()
 
+    @property
+    def options(self) -> str:
+        return naming(repeats=self.repeats, sequential=self.sequential)
+
+
+def naming(*, repeats: int, sequential: bool) -> str:
+    """What names a test on the command line: without it another one is run, and that is another look."""
+    return (f" --repeats {repeats}" if repeats > 1 else "") + (" --sequential" if sequential else "")
+
 
 def next_steps(now: Situation) -> tuple[NextStep, ...]:
     """Return the ways on, the cheapest first; never none."""
     if now.verdict == "pass":
-        return (NextStep(text="release it", command=f"promptops promote {now.prompt}", usd=0.0),)
+        return (NextStep(text="release it", command=f"promptops promote {now.prompt}{now.options}", usd=0.0),)
     if now.verdict == "regression":
         return (_look_at_broken(now, "look at what broke"),)
     found = [*_mending(now), *(() if now.silent or now.blind else _asking(now))]
@@ -101,7 +110,10 @@ def _mending(now: Situation) -> Iterator[NextStep]:
         )
     if now.unanswered:
         yield _asked(
-            now, "ask again for what was not answered", f"promptops test {now.prompt}", now.unanswered
+            now,
+            "ask again for what was not answered",
+            f"promptops test {now.prompt}{now.options}",
+            now.unanswered,
         )
 
 
@@ -122,7 +134,7 @@ def _asking(now: Situation) -> Iterator[NextStep]:
         yield _asked(
             now,
             f"compare it with {now.anchor}, from which small falls add up",
-            f"promptops test {now.prompt} --against {now.anchor}",
+            f"promptops test {now.prompt}{now.options} --against {now.anchor}",
             now.samples * now.arms * now.repeats,
         )
     if any(one.reason == "too_few_clusters" for one in now.open):
@@ -206,13 +218,13 @@ def _decide(now: Situation) -> NextStep:
     if now.inconclusive == "allow":
         return NextStep(
             text="release it: this prompt's gate lets an open verdict pass",
-            command=f"promptops promote {now.prompt}",
+            command=f"promptops promote {now.prompt}{now.options}",
             usd=0.0,
         )
     flag = "--accept" if now.inconclusive == "review" else "--force"
     return NextStep(
         text="a person decides, visibly for ever",
-        command=f'promptops promote {now.prompt} {flag} -m "why"',
+        command=f'promptops promote {now.prompt}{now.options} {flag} -m "why"',
         usd=0.0,
     )
 

@@ -41,6 +41,10 @@ Sequential = Annotated[
     bool,
     typer.Option("--sequential", help="Stop as soon as it is decided; more samples may be added later."),
 ]
+Repeats = Annotated[
+    int,
+    typer.Option("--repeats", metavar="K", min=1, max=100, help="Ask each sample K times; its mean counts."),
+]
 Environment = Annotated[
     str | None,
     typer.Option("-e", "--env", metavar="ENV", help="The environment; default: the last one configured."),

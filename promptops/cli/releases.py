@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptops.cli.options import Command, Environment, Json, PromptId, Reason, Sequential
+from promptops.cli.options import Command, Environment, Json, PromptId, Reason, Repeats, Sequential
 
 if TYPE_CHECKING:
     from promptops.releasing.outcome import Outcome
@@ -49,6 +49,7 @@ def promote(
     branch: Branch = None,
     recorded: Annotated[bool, typer.Option("--recorded", help="Test on recorded answers only.")] = False,
     sequential: Sequential = False,
+    repeats: Repeats = 1,
     json: Json = False,
 ) -> None:
     """Release HEAD's version if its test allows it.
@@ -76,8 +77,10 @@ def promote(
         push=push,
         branch=branch,
         sequential=sequential,
+        repeats=repeats,
     )
-    options = Options(say=note, recorded=recorded, on_progress=ProgressLine())
+    line = ProgressLine(what="pairs" if repeats > 1 else "samples")
+    options = Options(say=note, recorded=recorded, on_progress=line)
     outcome = asyncio.run(release(here, prompt, wish, options=options, now=_now, before_asking=before_asking))
     _show(outcome, json=json)
 

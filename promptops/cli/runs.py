@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptops.cli.options import Command, Json, PromptIds, Sequential
+from promptops.cli.options import Command, Json, PromptIds, Repeats, Sequential
 from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ Recorded = Annotated[
     typer.Option("--recorded", help="Ask nobody: answers come from the cache, a missing one ends the run."),
 ]
 
-Repeats = Annotated[
-    int,
-    typer.Option("--repeats", metavar="K", min=1, max=100, help="Ask each sample K times; its mean counts."),
-]
 Explain = Annotated[
     bool,
     typer.Option("--explain", help="Also say how: every method, its reason, the numbers that went in."),

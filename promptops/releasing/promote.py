@@ -14,6 +14,7 @@ from promptops.evaluation.policy import nothing_to_judge
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import release_files
 from promptops.gitstore.staging import mend
+from promptops.nextsteps import naming
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
 from promptops.records import Release, Version, canonical, sha256
@@ -28,7 +29,7 @@ from promptops.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a person asks for: where to, why, what to overrule, and whether the test may stop early."""
+    """What a person asks for: where to, why, what to overrule, and which test: stopping early, or with repeats."""
 
     environment: str
     reason: str = ""
@@ -38,6 +39,7 @@ class Wish:
     push: bool = False
     branch: str | None = None
     sequential: bool = False
+    repeats: int = 1
 
 
 async def promote(
@@ -157,7 +159,12 @@ async def _tested(
         return None
     source = source_of(candidate.prompt, root=workspace.top)
     plan = make_plan(
-        workspace, baseline=baseline, candidate=candidate, source=source, sequential=wish.sequential
+        workspace,
+        baseline=baseline,
+        candidate=candidate,
+        source=source,
+        sequential=wish.sequential,
+        repeats=wish.repeats,
     )
     before_asking(plan)
     return await evaluate(plan, options)
@@ -165,7 +172,8 @@ async def _tested(
 
 def _refusal(report: Report, wish: Wish) -> tuple[str, ...]:
     """Say why not and how a person may overrule it; nothing where it may go live."""
-    prompt, allowed = report.prompt.id, report.inconclusive
+    named = naming(repeats=wish.repeats, sequential=wish.sequential)
+    prompt, allowed = f"{report.prompt.id}{named}", report.inconclusive
     if report.verdict == "pass" or wish.force:
         return ()
     if report.verdict == "regression":

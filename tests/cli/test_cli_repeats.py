@@ -163,6 +163,28 @@ def test_a_first_release_is_held_to_its_floor_by_means_too(fresh: Project) -> No
     assert found["verdict"] == "pass"
 
 
+def test_what_passed_with_repeats_is_released_by_that_test_and_not_by_another(project: Project) -> None:
+    project.write("bots.py", BOT)
+    project.reword("thorough")
+    project.commit("Thorough")
+    said = project.run("test", ID, "--repeats", "2")
+    assert said.code == 0, said
+    assert f"Next:   promptops promote {ID} --repeats 2" in said.out
+    before = asked(project)
+    released = project.run("promote", ID, "--repeats", "2")
+    assert (released.code, asked(project)) == (0, before), released
+
+
+def test_what_was_open_with_repeats_is_accepted_by_that_test(forgetful: Project) -> None:
+    forgetful.keep_samples(20)
+    forgetful.commit("Forgetful")
+    said = forgetful.run("test", ID, "--repeats", "2")
+    assert said.code == 4
+    assert f'promptops promote {ID} --repeats 2 --accept -m "why"' in said.out
+    refused = forgetful.run("promote", ID, "--repeats", "2")
+    assert refused.code == 4
+
+
 @pytest.mark.parametrize("count", ["0", "101", "many"])
 def test_other_numbers_of_repeats_are_refused(project: Project, count: str) -> None:
     assert project.run("test", ID, "--repeats", count).code == 2
