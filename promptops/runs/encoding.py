@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from types import NoneType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from promptops.messages import Answer, Completion, Failure, ToolCall, Usage
 from promptops.samples import Pair
@@ -34,6 +34,26 @@ _FAILURE: _Types = {"kind": (str,), "message": (str,), "attempts": (int,)}
 _TOOL_CALL: _Types = {"id": (str,), "name": (str,), "arguments": (str,)}
 _USAGE: _Types = {field.name: (int, NoneType) for field in fields(Usage)}
 _PAIR: _Types = {"index": (int,), "sample_id": (str,), "baseline": (dict,), "candidate": (dict,)}
+_HALF: _Types = {
+    "index": (int,),
+    "sample_id": (str,),
+    "role": (str,),
+    "asked_at": (float, int),
+    "answer": (dict,),
+}
+
+Role = Literal["baseline", "candidate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """One answer of a pair whose other answer is not there; `asked_at` in seconds since 1970."""
+
+    index: int
+    sample_id: str
+    role: Role
+    asked_at: float
+    answer: Completion
 
 
 def to_line(value: Mapping[str, Any]) -> bytes:
@@ -82,6 +102,31 @@ def pair_from_dict(value: Any) -> Pair:
         baseline=answer_from_dict(read["baseline"]),
         candidate=answer_from_dict(read["candidate"]),
     )
+
+
+def half_to_dict(half: Half) -> dict[str, Any]:
+    """Return one answer of a pair as JSON values."""
+    return {
+        "index": half.index,
+        "sample_id": half.sample_id,
+        "role": half.role,
+        "asked_at": half.asked_at,
+        "answer": answer_to_dict(half.answer),
+    }
+
+
+def line_from_dict(value: Any) -> Pair | Half:
+    """Return what a line of a journal holds; a single answer is known by its `role`.
+
+    Raises:
+        ValueError: it is exactly neither.
+    """
+    if not isinstance(value, dict) or "role" not in value:
+        return pair_from_dict(value)
+    read = _exactly(value, _HALF, what="an answer of a pair")
+    if read["index"] < 0 or read["role"] not in ("baseline", "candidate"):
+        raise ValueError("an answer of a pair is of no pair")
+    return Half(**{**read, "answer": completion_from_dict(read["answer"])})
 
 
 def answer_to_dict(answer: Answer) -> dict[str, Any]:

@@ -1,36 +1,42 @@
 """What a run has finished: `run.json` says of what, `pairs.jsonl` holds one finished pair a line.
 
 Lines are appended in finishing order, each by one write, so a killed run loses at most the line it was
-writing: a last line without its line feed is dropped. Anything else that is wrong is an IntegrityError with
-its line number, never a guess. In memory is one number a pair: where its line begins. A later line for the
-same index wins.
+writing: a last line without its line feed is dropped. The first answer of a pair has a line of its own, so
+that a resumed run asks for the other one only. Anything else that is wrong is an IntegrityError with its line
+number, never a guess. In memory is one number a pair: where its line begins. A later line for the same index
+wins.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from array import array
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from promptops.errors import IntegrityError, PromptopsError, RunStopped
 from promptops.messages import Answer, Failure
-from promptops.runs.encoding import from_line, pair_from_dict, pair_to_dict, to_line
+from promptops.runs.encoding import (
+    Half,
+    from_line,
+    half_to_dict,
+    line_from_dict,
+    pair_to_dict,
+    to_line,
+)
+from promptops.runs.locking import is_at, lock
 from promptops.samples import Pair
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs at once are not noticed there
-    fcntl = None  # type: ignore[assignment]
 
 SCHEMA = "promptops.run/1"
 _ABSENT = -(2**63)
 # A larger index is damage, and must not make the list of offsets as long as itself.
 _LARGEST_INDEX = 100_000_000
 _BINARY = getattr(os, "O_BINARY", 0)
+_LOOK_AGAIN = 0.2  # seconds
 
 
 class Journal:
@@ -41,6 +47,8 @@ class Journal:
         self._descriptor = descriptor
         self._reader = self._pairs.open("rb")
         self._offsets = array("q")  # where a line begins; ~offset when it holds a failure to be asked again
+        # Where the lines of single answers begin, of pairs that are not final.
+        self._halves: dict[int, int] = {}
         self._size = 0
 
     @classmethod
@@ -53,6 +61,37 @@ class Journal:
             IntegrityError: other digests, or a line in the middle that is no pair.
             PromptopsError: another process has this run, or the folder cannot be written.
         """
+        journal = cls._try_open(folder, header)
+        if journal is None:
+            raise PromptopsError(f"another promptops test of this run is going on ({folder}); wait for it")
+        return journal
+
+    @classmethod
+    async def open_when_free(
+        cls,
+        folder: Path,
+        header: Mapping[str, Any],
+        *,
+        say: Callable[[str], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Self:
+        """Open as `open` does, and wait while another process has this run: what it finishes need not be asked.
+
+        Raises:
+            IntegrityError: as `open`. PromptopsError: the folder cannot be written.
+        """
+        journal = cls._try_open(folder, header)
+        if journal is None:
+            say(
+                f"another promptops is running this test ({folder.name}): waiting for it, to go on from there"
+            )
+        while journal is None:
+            await sleep(_LOOK_AGAIN)
+            journal = cls._try_open(folder, header)
+        return journal
+
+    @classmethod
+    def _try_open(cls, folder: Path, header: Mapping[str, Any]) -> Self | None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY
@@ -60,11 +99,15 @@ class Journal:
         except OSError as error:
             raise PromptopsError(f"cannot write the run in {folder}: {error.strerror}") from error
         try:
-            _lock(descriptor, folder)
-            journal = cls(folder, descriptor)
+            # Who waited may have got a file that was deleted meanwhile, and with it the run.
+            free = lock(descriptor) and is_at(descriptor, folder / "pairs.jsonl")
+            journal = cls(folder, descriptor) if free else None
         except BaseException:
             os.close(descriptor)
             raise
+        if journal is None:
+            os.close(descriptor)
+            return None
         try:
             journal._begin(header)
         except BaseException:
@@ -77,7 +120,8 @@ class Journal:
         return index < len(self._offsets) and self._offsets[index] >= 0
 
     def __contains__(self, index: int) -> bool:
-        return index < len(self._offsets) and self._offsets[index] != _ABSENT
+        """Whether anything was answered of this pair."""
+        return self._offset(index) != _ABSENT or any(half in self._halves for half in _both(index))
 
     def read(self, index: int) -> Pair:
         """Return the last pair written for `index`.
@@ -85,16 +129,22 @@ class Journal:
         Raises:
             KeyError: there is none. IntegrityError: its line is no longer what it was.
         """
-        if index not in self:
+        offset = self._offset(index)
+        if offset == _ABSENT:
             raise KeyError(index)
-        offset = self._offsets[index]
-        self._reader.seek(offset if offset >= 0 else ~offset)
-        try:
-            return pair_from_dict(from_line(self._reader.readline()))
-        except ValueError as error:
-            raise IntegrityError(
-                f"{self._pairs}: the pair {index} was changed while running: {error}"
-            ) from error
+        found = self._line(offset if offset >= 0 else ~offset, index)
+        assert isinstance(found, Pair)
+        return found
+
+    def halves(self, index: int) -> tuple[Half, ...]:
+        """Return the answers that came of a pair which is not final, one an arm at most.
+
+        Raises:
+            IntegrityError: a line is no longer what it was.
+        """
+        begins = [self._halves[half] for half in _both(index) if half in self._halves]
+        found = [self._line(one, index) for one in begins]
+        return tuple(half for half in found if isinstance(half, Half))
 
     def append(self, pair: Pair) -> None:
         """Write one finished pair.
@@ -102,7 +152,21 @@ class Journal:
         Raises:
             RunStopped: the disk is full or gone; every line before this one is whole.
         """
-        line = to_line(pair_to_dict(pair))
+        begins = self._size
+        self._write(to_line(pair_to_dict(pair)))
+        self._note(pair, begins)
+
+    def append_half(self, half: Half) -> None:
+        """Write one answer of a pair of which the other one is not there yet, or failed.
+
+        Raises:
+            RunStopped: as `append`.
+        """
+        begins = self._size
+        self._write(to_line(half_to_dict(half)))
+        self._note(half, begins)
+
+    def _write(self, line: bytes) -> None:
         try:
             written = os.write(self._descriptor, line)
             if written < len(line):
@@ -113,7 +177,6 @@ class Journal:
                 f"cannot write {self._pairs}: {error.strerror}; what was finished is kept;"
                 " run again to resume"
             ) from error
-        self._note(pair, self._size)
         self._size += len(line)
 
     def amend(self, **facts: Any) -> None:
@@ -174,22 +237,43 @@ class Journal:
                 os.ftruncate(self._descriptor, self._size)
                 return
             try:
-                pair = pair_from_dict(from_line(line))
-                if pair.index > _LARGEST_INDEX:
+                found = line_from_dict(from_line(line))
+                if found.index > _LARGEST_INDEX:
                     raise ValueError("its index is beyond every sample set")
             except ValueError as error:
                 raise IntegrityError(
                     f"{self._pairs}:{number}: no pair: {error}; delete the line to have it asked again"
                 ) from error
-            self._note(pair, self._size)
+            self._note(found, self._size)
             self._size += len(line)
 
-    def _note(self, pair: Pair, offset: int) -> None:
-        missing = pair.index + 1 - len(self._offsets)
+    def _line(self, begins: int, index: int) -> Pair | Half:
+        self._reader.seek(begins)
+        try:
+            found = line_from_dict(from_line(self._reader.readline()))
+            if found.index != index:
+                raise ValueError(f"it is of pair {found.index}")
+        except ValueError as error:
+            raise IntegrityError(
+                f"{self._pairs}: the pair {index} was changed while running: {error}"
+            ) from error
+        return found
+
+    def _offset(self, index: int) -> int:
+        return self._offsets[index] if index < len(self._offsets) else _ABSENT
+
+    def _note(self, found: Pair | Half, begins: int) -> None:
+        if isinstance(found, Half):
+            self._halves[_both(found.index)[found.role == "candidate"]] = begins
+            return
+        missing = found.index + 1 - len(self._offsets)
         if missing > 0:
             self._offsets.extend([_ABSENT] * missing)
-        done = _final(pair.baseline) and _final(pair.candidate)
-        self._offsets[pair.index] = offset if done else ~offset
+        done = is_final(found.baseline) and is_final(found.candidate)
+        self._offsets[found.index] = begins if done else ~begins
+        if done:
+            for half in _both(found.index):
+                self._halves.pop(half, None)
 
     def __enter__(self) -> Self:
         return self
@@ -200,19 +284,11 @@ class Journal:
         self.close()
 
 
-def _final(answer: Answer) -> bool:
+def _both(index: int) -> tuple[int, int]:
+    """Two numbers of a pair, one for each arm: cheaper to keep than the pair's index with a name."""
+    return 2 * index, 2 * index + 1
+
+
+def is_final(answer: Answer) -> bool:
     """A failure without an attempt (no baseline, nothing recorded) is as final as an answer."""
     return not isinstance(answer, Failure) or answer.attempts == 0
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise PromptopsError(
-            f"another promptops test of this run is going on ({folder}); wait for it"
-        ) from error
-    except OSError:
-        return  # a file system without locks

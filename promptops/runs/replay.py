@@ -18,12 +18,15 @@ from promptops.errors import IntegrityError, RunStopped
 from promptops.messages import Answer, Completion, Failure, Request
 from promptops.runs.cache import Cache, Kept
 from promptops.runs.cachekey import cache_key
+from promptops.runs.encoding import Half, Role
 from promptops.runs.flow import run_all
-from promptops.runs.journal import Journal
+from promptops.runs.journal import Journal, is_final
 from promptops.runs.recorded import NO_BASELINE, recorded_answer
 from promptops.samples import Pair, Sample
 
 WEEK = 7 * 86400.0
+# What a killed run has of a pair goes with an answer asked now, as long as both are of about the same time.
+_SAME_RUN = 86400.0
 
 
 class Asks(Protocol):
@@ -71,7 +74,7 @@ class Progress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
     arm: Arm
-    role: Literal["baseline", "candidate"]
+    role: Role
     request: Request
     key: str = ""
 
@@ -82,6 +85,7 @@ class _Done:
     pair: Pair
     resumed: bool = False
     imported: int = 0
+    halves: frozenset[str] = frozenset()  # the arms that an earlier process asked
 
 
 async def replay(
@@ -156,11 +160,11 @@ class _Replay:
         if self.journal is not None and self.journal.complete(index):
             return _Done(sample=sample, pair=_resumed(self.journal, index, sample), resumed=True)
         questions = self._questions(index, sample)
-        kept = self._kept(questions, sample)
-        answers: dict[str, Answer] = {
-            role: replace(found.completion, cached=True) for role, found in kept.items()
-        }
-        missing = [question for question in questions if question.role not in kept]
+        halves = self._halves(index, sample)
+        answers = dict(halves)
+        kept = self._kept([question for question in questions if question.role not in halves], sample)
+        answers.update({role: _from_cache(found) for role, found in kept.items()})
+        missing = [question for question in questions if question.role not in answers]
         if len(missing) == 2 and _second_first(self.seed, sample.sample_id):
             missing.reverse()
         if len(questions) == 1:
@@ -172,9 +176,19 @@ class _Replay:
             pair = Pair(index=index, sample_id=sample.sample_id, baseline=baseline, candidate=candidate)
             if self.journal is not None:
                 self.journal.append(pair)
-            return _Done(sample=sample, pair=pair, imported=imported)
+            return _Done(sample=sample, pair=pair, imported=imported, halves=frozenset(halves))
 
-        return await self._ask(missing, answers, complete) if missing else complete()
+        return await self._ask(index, sample, missing, answers, complete) if missing else complete()
+
+    def _halves(self, index: int, sample: Sample) -> dict[str, Answer]:
+        """Return the answers of this pair that a killed run has left, by role, unless they are old."""
+        if self.journal is None:
+            return {}
+        found = self.journal.halves(index)
+        for half in found:
+            _check_sample(index, half.sample_id, sample)
+        now = self.now()
+        return {half.role: half.answer for half in found if abs(now - half.asked_at) <= _SAME_RUN}
 
     def _questions(self, index: int, sample: Sample) -> list[_Question]:
         questions = [self._question("candidate", self.ask.candidate, sample)]
@@ -188,7 +202,7 @@ class _Replay:
             keyed[1] = _keyed(keyed[1], draw=draw + 1)
         return keyed
 
-    def _question(self, role: Literal["baseline", "candidate"], arm: Arm, sample: Sample) -> _Question:
+    def _question(self, role: Role, arm: Arm, sample: Sample) -> _Question:
         return _Question(arm=arm, role=role, request=arm.render(sample))
 
     def _kept(self, questions: Sequence[_Question], sample: Sample) -> dict[str, Kept]:
@@ -212,12 +226,17 @@ class _Replay:
         return {role: kept for role, kept in found.items() if abs(now - kept.asked_at) <= self.cache_max_age}
 
     async def _ask(
-        self, questions: Sequence[_Question], answers: dict[str, Answer], complete: Callable[[], _Done]
+        self,
+        index: int,
+        sample: Sample,
+        questions: Sequence[_Question],
+        answers: dict[str, Answer],
+        complete: Callable[[], _Done],
     ) -> _Done:
         """Ask side by side, and call `complete` with the last answer before anything else can happen.
 
-        So a killed run finds again whatever was answered before it asked for more: half a pair in the cache
-        (even if the other arm ends the run), a whole one in the journal.
+        So a killed run finds in its journal whatever was answered before it asked for more: half a pair (even
+        if the other arm ends the run, or fails), or a whole one.
         """
         done: list[_Done] = []
 
@@ -228,10 +247,12 @@ class _Replay:
             question, answer = answered
             answers[question.role] = answer
             last = len(answers) == 2
-            if self.cache is not None and isinstance(answer, Completion):
-                self.cache.put(question.key, answer, self.now())
-                if not last:
-                    self.cache.flush()
+            if isinstance(answer, Completion):
+                asked_at = self.now()
+                if self.journal is not None and not (last and all(map(is_final, answers.values()))):
+                    self.journal.append_half(_half(index, sample, question.role, asked_at, answer))
+                if self.cache is not None:
+                    self.cache.put(question.key, answer, asked_at)
             if last:
                 done.append(complete())
 
@@ -249,11 +270,23 @@ def _keyed(question: _Question, *, draw: int) -> _Question:
 
 def _resumed(journal: Journal, index: int, sample: Sample) -> Pair:
     pair = journal.read(index)
-    if pair.sample_id != sample.sample_id:
-        raise IntegrityError(
-            f"sample {index} is {pair.sample_id} in the journal and {sample.sample_id} here: samples changed"
-        )
+    _check_sample(index, pair.sample_id, sample)
     return pair
+
+
+def _check_sample(index: int, written: str, sample: Sample) -> None:
+    if written != sample.sample_id:
+        raise IntegrityError(
+            f"sample {index} is {written} in the journal and {sample.sample_id} here: samples changed"
+        )
+
+
+def _half(index: int, sample: Sample, role: Role, asked_at: float, answer: Completion) -> Half:
+    return Half(index=index, sample_id=sample.sample_id, role=role, asked_at=asked_at, answer=answer)
+
+
+def _from_cache(kept: Kept) -> Completion:
+    return replace(kept.completion, cached=True)
 
 
 def _second_first(seed: int, sample_id: str) -> bool:
@@ -264,7 +297,8 @@ def _second_first(seed: int, sample_id: str) -> bool:
 def _after(progress: Progress, done: _Done) -> Progress:
     if done.resumed:
         return replace(progress, done=progress.done + 1)
-    answers = (done.pair.baseline, done.pair.candidate)
+    by_role = {"baseline": done.pair.baseline, "candidate": done.pair.candidate}
+    answers = [answer for role, answer in by_role.items() if role not in done.halves]
     asked = [answer for answer in answers if not _cached(answer) and answer.attempts]
     costs = [answer.cost for answer in asked if isinstance(answer, Completion)]
     return replace(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +17,15 @@ from hypothesis import strategies as st
 
 from promptops.errors import IntegrityError, PromptopsError
 from promptops.messages import Answer, Completion, Failure, ToolCall, Usage
-from promptops.runs.encoding import from_line, pair_from_dict, pair_to_dict, to_line
+from promptops.runs.encoding import Half, from_line, pair_from_dict, pair_to_dict, to_line
 from promptops.runs.journal import Journal
 from promptops.runs.recorded import NO_BASELINE
 from promptops.samples import Pair
 
 HEADER = {"digests": {"baseline": "sha256:a", "candidate": "sha256:b"}, "seed": 1}
+
+
+LOST = Failure(kind="timeout", message="slow", attempts=4)
 
 
 def said(text: str = "x") -> Completion:
@@ -163,6 +168,77 @@ def test_pairs_without_a_header_are_an_integrity_error(folder) -> None:
         journal.append(pair(0))
     (folder / "run.json").unlink()
     with pytest.raises(IntegrityError, match="missing"):
+        Journal.open(folder, HEADER)
+
+
+def test_who_comes_second_waits_and_goes_on_from_there(folder) -> None:
+    pytest.importorskip("fcntl")
+    said: list[str] = []
+    first = Journal.open(folder, HEADER)
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            first.append(pair(0))
+            first.close()
+
+    second = asyncio.run(Journal.open_when_free(folder, HEADER, say=said.append, sleep=sleep))
+    with second:
+        assert second.complete(0)
+    assert len(waited) == 3
+    assert said == ["another promptops is running this test (r1): waiting for it, to go on from there"]
+
+
+def test_who_waits_for_a_run_that_is_deleted_begins_anew(folder) -> None:
+    pytest.importorskip("fcntl")
+    first = Journal.open(folder, HEADER)
+
+    async def sleep(_seconds: float) -> None:
+        first.append(pair(0))
+        shutil.rmtree(folder)
+        first.close()
+
+    with asyncio.run(Journal.open_when_free(folder, HEADER, say=lambda _: None, sleep=sleep)) as second:
+        assert not second.complete(0)
+        second.append(pair(1))
+    assert len(lines(folder)) == 1
+
+
+def test_a_single_answer_is_found_until_its_pair_is_final(folder) -> None:
+    half = Half(index=3, sample_id="smp_3", role="candidate", asked_at=5.5, answer=said("c"))
+    with Journal.open(folder, HEADER) as journal:
+        journal.append_half(half)
+        journal.append(Pair(index=3, sample_id="smp_3", baseline=LOST, candidate=said("c")))
+        assert journal.halves(3) == (half,)
+    with Journal.open(folder, HEADER) as journal:
+        assert (3 in journal, journal.complete(3), journal.halves(3)) == (True, False, (half,))
+        assert journal.halves(4) == ()
+        journal.append(pair(3))
+        assert (journal.complete(3), journal.halves(3)) == (True, ())
+    with Journal.open(folder, HEADER) as journal:
+        assert journal.halves(3) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"role":"candidate"', b'"role":"referee"'),
+        (b'"role":"candidate"', b'"role":5'),
+        (b'"index":3', b'"index":-3'),
+        (b'"asked_at":5.5', b'"asked_at":"now"'),
+        (b'"asked_at":5.5,', b""),
+        (b'"text":"c"', b'"words":"c"'),
+    ],
+)
+def test_a_single_answer_that_is_none_is_named(folder, before, after) -> None:
+    half = Half(index=3, sample_id="smp_3", role="candidate", asked_at=5.5, answer=said("c"))
+    with Journal.open(folder, HEADER) as journal:
+        journal.append_half(half)
+    whole = (folder / "pairs.jsonl").read_bytes()
+    assert before in whole
+    (folder / "pairs.jsonl").write_bytes(whole.replace(before, after))
+    with pytest.raises(IntegrityError, match=r"pairs\.jsonl:1: "):
         Journal.open(folder, HEADER)
 
 

@@ -118,8 +118,65 @@ def test_a_failure_is_asked_again_by_the_next_run(samples, tmp_path) -> None:
     with Journal.open(tmp_path / "run", HEADER) as journal:
         pairs, _ = run(samples(5), arms(echo), journal=journal)
         assert journal.read(3) == pairs[3]
-    assert sorted(echo.asked) == ["new w3", "old w3"]
+    assert echo.asked == ["new w3"]
     assert pairs[3].candidate.text.startswith("new w3")
+    assert pairs[3].baseline == failed[3].baseline
+
+
+def halfway(folder: Path, samples: Any, *, now: float) -> list[str]:
+    """A run that ends when each pair has one answer; return what was asked."""
+
+    class Ending(Echo):
+        async def answer(self, request: Request) -> Answer:
+            if len(self.asked) == 1:
+                raise RunStopped("killed")
+            return await super().answer(request)
+
+    echo = Ending()
+    with Journal.open(folder, HEADER) as journal, pytest.raises(RunStopped):
+        run(samples, arms(echo), journal=journal, at_once=1, now=lambda: now)
+    return echo.asked
+
+
+def test_half_a_pair_is_asked_for_its_other_half_only_and_counts_as_asked_in_this_run(
+    samples, tmp_path
+) -> None:
+    first = halfway(tmp_path / "run", samples(1), now=NOW)
+    echo = Echo()
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        assert 0 in journal
+        assert not journal.complete(0)
+        pairs, progress = run(samples(1), arms(echo), journal=journal)
+        assert (journal.complete(0), journal.halves(0)) == (True, ())
+    assert sorted([*first, *echo.asked]) == ["new w0", "old w0"]
+    assert not pairs[0].baseline.cached
+    assert not pairs[0].candidate.cached
+    assert progress == Progress(done=1, calls=1, spent=0.5)
+
+
+def test_half_a_pair_of_days_ago_is_asked_again(samples, tmp_path) -> None:
+    halfway(tmp_path / "run", samples(1), now=NOW - 90_000)
+    echo = Echo()
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        run(samples(1), arms(echo), journal=journal)
+    assert sorted(echo.asked) == ["new w0", "old w0"]
+
+
+def test_half_a_pair_of_another_sample_is_noticed(samples, tmp_path) -> None:
+    halfway(tmp_path / "run", samples(1), now=NOW)
+    others = [(0, samples(1)[0][1].model_copy(update={"sample_id": "smp_x"}))]
+    with (
+        Journal.open(tmp_path / "run", HEADER) as journal,
+        pytest.raises(IntegrityError, match="sample 0 is smp_0000 in the journal and smp_x here"),
+    ):
+        run(others, arms(Echo()), journal=journal)
+
+
+def test_a_clock_that_jumps_changes_no_duration(samples, tmp_path) -> None:
+    jumps = iter([5e9, 0.0, 9e9, 1.0, *[3e9] * 50])
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        pairs, _ = run(samples(3), arms(Echo()), journal=journal, now=lambda: next(jumps))
+    assert {answer.seconds for pair in pairs for answer in (pair.baseline, pair.candidate)} == {0.1}
 
 
 def test_a_journal_of_other_samples_is_noticed(samples, tmp_path) -> None:
