@@ -84,6 +84,7 @@ class Asker:
         self._dialect, self._client, self._stream = dialect, client, stream
         self._patience, self._max_bytes = patience or Patience(), max_bytes
         self._clock, self._now = clock, now
+        self._urls: dict[str, http.Url] = {}
         self._secrets = _secrets(api_key, headers or {})
         own = {"content-type": "application/json", **dialect.headers(api_key)}
         given = {name.lower(): value for name, value in (headers or {}).items()}
@@ -97,41 +98,41 @@ class Asker:
         """
         stream = bool(request.parameters.get("stream", self._stream))
         body = to_json(self._dialect.body(request, stream=stream))
-        url = join_url(self.base_url, self._dialect.path(request, stream=stream))
-        started = self._clock()
-        async with (
-            self._patient(stream=stream) as limit,
-            http.post(
-                self._client,
-                url,
-                body,
-                headers=self._headers,
-                secrets=self._secrets,
-                connect=self._patience.connect,
-                now=self._now,
-            ) as response,
-        ):
-            if "text/event-stream" not in response.headers.get("content-type", ""):
-                answer = await self._read_whole(response, asked_model=request.model)
-                return replace(answer, seconds=self._clock() - started)
-            async with http.chunks_of(response) as chunks:
-                deltas = self._dialect.deltas(asked_model=request.model)
-                answer = await self._read_stream(chunks, deltas, started=started, limit=limit)
-                answer = replace(answer, seconds=self._clock() - started)
-                await http.read_last_words(chunks)
-                return answer
-
-    @asynccontextmanager
-    async def _patient(self, *, stream: bool) -> AsyncIterator[_Limit]:
-        """Run a call within the limits of a stream; an ordinary answer has none of them."""
-        limit = _Limit(self._patience if stream else Patience())
+        path = self._dialect.path(request, stream=stream)
+        if not stream:  # nothing of an ordinary answer comes before the rest
+            return await self._ask(path, body, asked_model=request.model)
+        limit = _Limit(self._patience)
         try:
             async with limit.timeout:
-                yield limit
+                return await self._ask(path, body, asked_model=request.model, limit=limit)
         except TimeoutError as error:
             if not limit.timeout.expired():
                 raise
             raise limit.error() from error
+
+    async def _ask(
+        self, path: str, body: bytes, *, asked_model: str, limit: _Limit | None = None
+    ) -> Completion:
+        if path not in self._urls:
+            self._urls[path] = http.target(join_url(self.base_url, path))
+        started = self._clock()
+        async with http.post(
+            self._client,
+            self._urls[path],
+            body,
+            headers=self._headers,
+            secrets=self._secrets,
+            now=self._now,
+        ) as response:
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                answer = await self._read_whole(response, asked_model=asked_model)
+                return replace(answer, seconds=self._clock() - started)
+            async with http.chunks_of(response) as chunks:
+                deltas = self._dialect.deltas(asked_model=asked_model)
+                answer = await self._read_stream(chunks, deltas, started=started, limit=limit)
+                answer = replace(answer, seconds=self._clock() - started)
+                await http.read_last_words(chunks)
+                return answer
 
     async def _read_whole(self, response: http.Response, *, asked_model: str) -> Completion:
         body = await http.read_body(response, max_bytes=self._max_bytes)
@@ -141,7 +142,7 @@ class Asker:
         return self._dialect.completion(value, asked_model=asked_model)
 
     async def _read_stream(
-        self, chunks: AsyncIterator[bytes], deltas: Deltas, *, started: float, limit: _Limit
+        self, chunks: AsyncIterator[bytes], deltas: Deltas, *, started: float, limit: _Limit | None
     ) -> Completion:
         first: float | None = None
         async with aclosing(events(chunks, max_bytes=self._max_bytes)) as told:
@@ -151,7 +152,7 @@ class Asker:
                     first = self._clock() - started
                 if deltas.has_ended:
                     break
-                if first is not None and event.name != "ping":
+                if limit is not None and first is not None and event.name != "ping":
                     limit.go_on()
         return replace(deltas.completion(), first_token_seconds=first)
 
@@ -229,5 +230,6 @@ async def open_asker(
         ConfigError: `base_url` is none, a header cannot be sent, or `ca_file` holds no certificate.
     """
     _check_proxy(check_base_url(base_url))
-    async with http.open_client(at_once=at_once, ca_file=ca_file) as client:
+    connect = (options.get("patience") or Patience()).connect
+    async with http.open_client(at_once=at_once, connect=connect, ca_file=ca_file) as client:
         yield Asker(dialect, base_url, api_key, client, **options)

@@ -40,21 +40,26 @@ _LAST_WORDS = 0.05
 
 Client = httpx.AsyncClient
 Response = httpx.Response
+Url = httpx.URL
 
 
-def open_client(*, at_once: int, proxies: bool = True, ca_file: Path | None = None) -> Client:
+def open_client(
+    *, at_once: int, connect: float | None = None, proxies: bool = True, ca_file: Path | None = None
+) -> Client:
     """Return a client for `at_once` calls at a time, closed by its caller; `proxies` as variables say.
 
+    `connect` is in seconds and covers the look-up of the name, the connection and TLS.
     `ca_file` holds certificates in PEM that are trusted besides the usual ones, which SSL_CERT_FILE replaces.
 
     Raises:
         ConfigError: a file of certificates, or a proxy that a variable names, cannot be used.
     """
     limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-    trusted = _trusted(ca_file)
+    # On this transport `pool` is the whole way to a connection, and `connect` a part of it.
+    timeout, trusted = httpx.Timeout(None, pool=connect), _trusted(ca_file)
     try:
         return HttpxAiohttpClient(
-            limits=limits, timeout=None, follow_redirects=False, trust_env=proxies, verify=trusted
+            limits=limits, timeout=timeout, follow_redirects=False, trust_env=proxies, verify=trusted
         )
     except (ValueError, httpx.InvalidURL) as error:
         raise ConfigError(
@@ -79,38 +84,45 @@ def _trusted(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
+def target(url: str) -> Url:
+    """Return an address that can be asked, read once for many calls.
+
+    Raises:
+        Refused: its host has no form that could be looked up.
+    """
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise Refused(f"{place(url)} is no usable address") from error
+
+
 @asynccontextmanager
 async def post(
     client: Client,
-    url: str,
+    url: Url,
     body: bytes,
     *,
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
-    connect: float | None = None,
     now: Callable[[], float] = time.time,
 ) -> AsyncIterator[Response]:
     """Send one POST and give its answer, with status 200, while the body is still to be read.
 
-    `connect` is in seconds and covers the look-up of the name, the connection and TLS.
-
     Raises:
         ProviderError: the status is no success, or there is no answer; failures to read the body also.
     """
-    # On this transport `pool` is the whole way to a connection, and `connect` a part of it.
-    timeout = httpx.Timeout(None, pool=connect)
-    request = client.build_request("POST", url, content=body, headers=headers, timeout=timeout)
+    request = client.build_request("POST", url, content=body, headers=headers)
     response: Response | None = None
     try:
         response = await client.send(request, stream=True)
         if response.status_code != 200:
             text = await _error_body(response)
             raise status_error(
-                response.status_code, response.headers, text, url=url, secrets=secrets, now=now()
+                response.status_code, response.headers, text, url=str(url), secrets=secrets, now=now()
             )
         yield response
     except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError) as error:
-        raise network_error(error, url=url, secrets=secrets, answered=response is not None) from error
+        raise network_error(error, url=str(url), secrets=secrets, answered=response is not None) from error
     finally:
         if response is not None:
             await response.aclose()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptops.errors import ConfigError, TimedOut
+from promptops.errors import ConfigError, Refused, TimedOut
 from promptops.messages import Message, Request
 from promptops.providers.asking import Patience
 from promptops.providers.openai import open_openai
@@ -109,3 +109,12 @@ def test_a_header_of_the_users_own_stands_in_place_of_ours(serve, reply, chat) -
     head = asyncio.run(run())
     assert head.count("authorization:") == 1
     assert "authorization: basic abcdef" in head
+
+
+def test_a_host_that_cannot_be_looked_up_is_refused() -> None:
+    async def run() -> None:
+        async with open_openai("http://\u2603.example/v1", None, at_once=1) as provider:
+            await provider.complete(REQUEST)
+
+    with pytest.raises(Refused, match="no usable address"):
+        asyncio.run(run())
