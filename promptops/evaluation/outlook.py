@@ -184,10 +184,11 @@ def _kish(weights: Sequence[float]) -> float:
 
 def recorded_tokens(samples: Iterable[Sample]) -> tuple[float, float] | None:
     """Return the mean tokens in and out of the recorded calls, as far as they were recorded as plain numbers."""
-    found = [tokens for sample in samples if (tokens := _tokens(sample.usage or {})) is not None]
-    if not found:
-        return None
-    return sum(read for read, _ in found) / len(found), sum(written for _, written in found) / len(found)
+    count, read, written = 0, 0.0, 0.0
+    for sample in samples:
+        if (found := _tokens(sample.usage or {})) is not None:
+            count, read, written = count + 1, read + found[0], written + found[1]
+    return (read / count, written / count) if count else None
 
 
 def _tokens(usage: Mapping[str, Any]) -> tuple[float, float] | None:
