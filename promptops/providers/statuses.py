@@ -15,6 +15,8 @@ from promptops.providers.answers import error_text
 
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
 _ONLY_THIS_REQUEST = frozenset({400, 413, 422})
+# What 400 says although every other call would get the same answer: a bad key at Gemini, no money at Anthropic.
+_CONCERNS_ALL = ("API key not valid", "API key expired", "credit balance is too low", "API usage limits")
 # Sent as 429, but no waiting helps: somebody has to pay.
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
 
@@ -29,8 +31,7 @@ def status_error(
     status: int, headers: Mapping[str, str], body: str, *, url: str, secrets: Iterable[str], now: float
 ) -> ProviderError:
     """Return what a status other than 200 means: try again, or never."""
-    value = _json_or_none(body)
-    error = value.get("error", value) if isinstance(value, dict) else body
+    error = _error_of(body)
     said = error_text(error, secrets=secrets) if error else ""
     message = f"{place(url)} answered {status}" + (f": {said}" if said else "")
     if 300 <= status < 400:
@@ -38,17 +39,33 @@ def status_error(
     if status == 429 and isinstance(error, dict) and _OUT_OF_MONEY & {error.get("code"), error.get("type")}:
         return Refused(message)
     if status >= 500 or status in _TRY_AGAIN:
-        return Overloaded(message, retry_after=retry_after(headers, now=now))
+        asked = retry_after(headers, now=now)
+        return Overloaded(message, retry_after=_retry_delay(error) if asked is None else asked)
     if status < 300:
         return Malformed(message)
-    return Refused(message, only_this=status in _ONLY_THIS_REQUEST)
+    only_this = status in _ONLY_THIS_REQUEST and not any(words in said for words in _CONCERNS_ALL)
+    return Refused(message, only_this=only_this)
 
 
-def _json_or_none(text: str) -> Any:
+def _error_of(body: str) -> Any:
+    """Return the `error` of a JSON body, which Gemini may put into a list; the body itself where there is none."""
     try:
-        return json.loads(text)
+        value = json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return body
+    if isinstance(value, list) and value:
+        value = value[0]
+    return value.get("error", value) if isinstance(value, dict) else body
+
+
+def _retry_delay(error: Any) -> float | None:
+    """Return the seconds that Google's APIs ask to wait, which they say in the body and not in a header."""
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and delay.endswith("s"):
+            return _seconds(delay[:-1])
+    return None
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -177,6 +177,38 @@ def test_an_empty_account_is_refused_although_it_comes_as_429(serve, reply) -> N
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "API key not valid. Please pass a valid API key.",
+        "Your credit balance is too low to access the Anthropic API.",
+        "You have reached your specified API usage limits.",
+    ],
+)
+def test_a_bad_request_that_every_call_would_be_is_no_matter_of_this_one(serve, reply, said) -> None:
+    error = failure(serve(reply({"error": {"code": 400, "message": said}}, "400 Bad Request")))
+    assert type(error) is Refused
+    assert not error.only_this
+
+
+@pytest.mark.parametrize(
+    ("details", "seconds"),
+    [
+        ([{"@type": "type.googleapis.com/google.rpc.Help"}, {"retryDelay": "57.25s"}], 57.25),
+        ([{"retryDelay": "soon"}, 5, {"retryDelay": 7}], None),
+        ({"retryDelay": "1s"}, None),
+    ],
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_google_says_in_the_body_when_to_come_back(serve, reply, details, seconds, listed) -> None:
+    error = {"error": {"code": 429, "message": "Resource exhausted", "details": details}}
+    body = json.dumps([error] if listed else error).encode()
+    told = failure(serve(reply(body, "429 Too Many Requests")))
+    assert isinstance(told, Overloaded)
+    assert told.retry_after == seconds
+    assert str(told).endswith("answered 429: Resource exhausted")
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("Retry-After: 1", 1.0),
