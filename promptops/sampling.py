@@ -19,6 +19,7 @@ from promptops.importers.testdata import read_rows
 from promptops.prompts.model import Prompt
 from promptops.samples import Sample
 from promptops.slicing import Partition, tallies
+from promptops.units import Units
 
 SHOWN_PROBLEMS = 3
 
@@ -51,7 +52,8 @@ class SampleSet:
     `units` counts the clusters (conversation, else trace, else the sample itself), `clusters` gives the number of
     its cluster for each sample, None where every sample is one; `unit_kinds` says how many samples go by what.
     `weights` is one over the chance with which a sample was drawn, None where nothing says so; `unweighted` counts
-    the samples that do not say it in a set where others do. `repeats` numbers the samples that ask what an earlier
+    the samples that do not say it in a set where others do. `forgotten` is a key that looks like a conversation's and
+    is none of the above, and how many values it has. `repeats` numbers the samples that ask what an earlier
     one asks, from 1: each draws an answer of its own. `slices` are the keys that were asked for.
     """
 
@@ -64,6 +66,7 @@ class SampleSet:
     unit_kinds: Mapping[str, int] = field(default_factory=dict)
     weights: array[float] | None = None
     unweighted: int = 0
+    forgotten: tuple[str, int] | None = None
     slices: tuple[Partition, ...] = ()
 
 
@@ -100,7 +103,7 @@ def survey(
         NothingToDo: the files hold no sample.
     """
     hashes: list[str] = []
-    units = _Units()
+    units = Units()
     weights = array("d")
     slices = tallies(by, critical)
     refused: list[str] = []
@@ -139,23 +142,9 @@ def survey(
         # Who does not say how likely it was drawn was not left out of anything: drawn for certain.
         weights=array("d", (weight or 1.0 for weight in weights)) if any(weights) else None,
         unweighted=weights.count(0.0) if any(weights) else 0,
+        forgotten=units.forgotten,
         slices=tuple(tally.partition(critical) for tally in slices),
     )
-
-
-class _Units:
-    """Which cluster each sample belongs to, in 4 bytes a sample."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, int] = {}
-        self.codes = array("i")
-        self.kinds: Counter[str] = Counter()
-
-    def add(self, sample: Sample) -> None:
-        # A conversation and a trace of one name are not the same thing.
-        name = f"{sample.unit_kind}:{sample.unit}"
-        self.codes.append(self.known.setdefault(name, len(self.known)))
-        self.kinds[sample.unit_kind] += 1
 
 
 def _question(sample: Sample) -> int:

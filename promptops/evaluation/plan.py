@@ -133,6 +133,7 @@ def make_plan(
         chosen,
         _about_policy(baseline, prompt),
         _about_weights(samples),
+        _about_clusters(samples),
         *about_slices(policy, samples, stops=sequential),
     ]
     said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
@@ -207,6 +208,16 @@ def _about_policy(baseline: Contender | None, prompt: Prompt) -> str:
     if (old.scorers, old.limits, old.gate) == (new.scorers, new.limits, new.gate):
         return ""
     return f"this change brings its own scorers, limits or gate along: promptops diff {prompt.id} shows them"
+
+
+def _about_clusters(samples: SampleSet) -> str:
+    if samples.forgotten is None:
+        return ""
+    place, values = samples.forgotten
+    return (
+        f"{place} has {values} values in {samples.n} samples, which are judged as independent: if these are "
+        "conversations, say so in every sample (cluster: {conversation_id: …}), or the interval is too narrow"
+    )
 
 
 def _about_weights(samples: SampleSet) -> str:

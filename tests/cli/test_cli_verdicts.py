@@ -309,6 +309,14 @@ def test_conversations_count_as_one_each_and_are_shown(project: Project) -> None
     assert (answered["n_clusters"], answered["method"]) == (30, "bounded-score")
 
 
+def test_a_conversations_key_that_nobody_reads_is_pointed_out(project: Project) -> None:
+    rows = [sample(number) | {"conversation_id": f"c{number // 4}"} for number in range(N)]
+    project.write(SAMPLES, "".join(json.dumps(row) + "\n" for row in rows))
+    project.reword("thorough")
+    said = project.run("test")
+    assert "conversation_id has 30 values in 120 samples, which are judged as independent" in said.out
+
+
 def test_answers_can_be_taken_along_and_tested_without_any_provider(
     project: Project, program: Program
 ) -> None:
