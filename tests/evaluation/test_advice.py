@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from promptops.basis import Basis
 from promptops.creep import Drift
-from promptops.evaluation.advice import situation_of
+from promptops.evaluation.advice import _usd_a_call, situation_of
 from promptops.evaluation.lines import metric_lines
 from promptops.nextsteps import Open, Situation, next_steps
-from promptops.report import PromptSides, Report, SampleSet, Side, Unscored
+from promptops.report import PromptSides, Report, SampleSet, Side, Spend, Unscored
 from promptops.rules import Measured, Policy, Rule, summarise
 from promptops.stats.looks import alpha_at
 from promptops.stats.planning import sample_size
@@ -28,6 +29,23 @@ def compared(moved: list[float], **more: object) -> Measured:
     """Columns of a pass rate with these differences."""
     diffs = np.array(moved)
     return Measured(baseline=np.where(diffs < 0, 1.0, 0.0), candidate=np.where(diffs > 0, 1.0, 0.0), **more)
+
+
+def test_a_call_costs_what_it_did_in_this_very_test() -> None:
+    report = Report(
+        verdict="inconclusive",
+        reasons=[],
+        prompt=PromptSides(id="support", baseline=None, candidate=Side(ref="work tree")),
+        samples=SampleSet(digest="", n=5, clusters=5),
+        metrics=[],
+        cost=Spend(calls=10, usd=0.5),
+        alpha=0.04,
+        run="support-1",
+        tool_version="0",
+    )
+    nobody_is_asked: Any = None
+    assert _usd_a_call(report, nobody_is_asked) == 0.05
+    assert _usd_a_call(report.model_copy(update={"verdict": "pass"}), nobody_is_asked) is None
 
 
 def situation(

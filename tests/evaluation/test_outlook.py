@@ -275,3 +275,11 @@ def test_an_icc_that_was_measured_is_said_with_its_source() -> None:
 )
 def test_money_is_never_rounded_to_nothing(usd: float, text: str) -> None:
     assert dollars(usd) == text
+
+
+def test_a_score_has_its_own_words() -> None:
+    floor = floor_prospect(replace(TONE, floor=4.0), None, FRAME)
+    wide = guardrail_prospect(TONE, Spread(sd=3.0, pairs=9, runs=1), replace(FRAME, n=3))
+    lines = tell(replace(OUTLOOK, prospects=(wide,), floors=(floor,)))
+    assert any("no fall is large enough to be seen with so few samples" in one for one in lines)
+    assert lines[-1] == "  tone: its floor of 4 is shown from 4.32 on"
