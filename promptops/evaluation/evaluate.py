@@ -60,7 +60,8 @@ async def evaluate(plan: Plan, options: Options) -> Report:
     models = [one.prompt.spec.model for one in contenders]
     with ExitStack() as stack:
         cache = stack.enter_context(Cache.open(workspace.state / "cache.db"))
-        journal = stack.enter_context(Journal.open(workspace.state / "runs" / plan.run, _header(plan)))
+        folder = workspace.state / "runs" / plan.run
+        journal = stack.enter_context(await Journal.open_when_free(folder, _header(plan), say=options.say))
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
@@ -81,9 +82,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.is_new)
         judged = _judged(plan, look, columns, course)
         report = advised(_report(judged, look, progress, journal), judged.plan, judged.basis, look)
-        (workspace.state / "runs" / plan.run / "report.json").write_text(
-            report_json(report), encoding="utf-8"
-        )
+        journal.keep_report(report_json(report))
     return report
 
 

@@ -14,6 +14,7 @@ import json
 import os
 from array import array
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -187,6 +188,14 @@ class Journal:
         """Return what run.json says under a name; None where it says nothing."""
         return json.loads(self._header.read_bytes()).get(name)
 
+    def keep_report(self, text: str) -> None:
+        """Write `report.json`, instead of an earlier one.
+
+        Raises:
+            RunStopped: the disk is full or gone; an earlier report is still there.
+        """
+        self._put(self._header.with_name("report.json"), text)
+
     def close(self) -> None:
         """Make everything durable, and let go."""
         try:
@@ -224,12 +233,20 @@ class Journal:
 
     def _write_header(self, header: Mapping[str, Any]) -> None:
         text = json.dumps(header, indent=2, sort_keys=True, allow_nan=False) + "\n"
-        beside = self._header.with_suffix(".json.new")
+        self._put(self._header, text)
+
+    def _put(self, path: Path, text: str) -> None:
+        """Write a whole file or nothing."""
+        beside = path.with_suffix(f"{path.suffix}.new")
         try:
             beside.write_text(text, encoding="utf-8")
-            beside.replace(self._header)
+            beside.replace(path)
         except OSError as error:
-            raise PromptopsError(f"cannot write {self._header}: {error.strerror}") from error
+            with suppress(OSError):
+                beside.unlink()
+            raise RunStopped(
+                f"cannot write {path}: {error.strerror}; what was finished is kept; run again to resume"
+            ) from error
 
     def _read_lines(self) -> None:
         for number, line in enumerate(self._reader, start=1):
