@@ -56,8 +56,16 @@ class Price(Written):
     cached: float | None = Field(default=None, ge=0)
 
 
+class Timeouts(Written):
+    """Seconds of one attempt: to connect; in a stream to the first token, and from one to the next."""
+
+    connect: Duration = 10.0
+    first_token: Duration | None = None
+    idle: Duration | None = None
+
+
 HTTP_KINDS = ("openai", "anthropic", "gemini")
-_HTTP_ONLY = ("base_url", "api", "api_key", "headers", "ca_file")
+_HTTP_ONLY = ("base_url", "api", "api_key", "headers", "ca_file", "timeouts")
 
 
 class ProviderSpec(Written):
@@ -74,6 +82,7 @@ class ProviderSpec(Written):
     headers: dict[str, str | KeyName] = {}
     ca_file: str | None = Field(default=None, min_length=1)
     stream: bool = False
+    timeouts: Timeouts | None = None
     model: str | None = None
     target: str | None = Field(default=None, pattern=r"^[\w.]+:[\w.]+$")
     command: list[str] | None = Field(default=None, min_length=1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from promptops.config import Config, KeyName, parse_config
+from promptops.config import Config, KeyName, Timeouts, parse_config
 from promptops.errors import InvalidFile
 
 
@@ -56,6 +56,15 @@ def test_durations_carry_their_unit(written: str, seconds: float) -> None:
         (
             "providers: {x: {kind: command, command: [a], api: chat}}\n",
             "a provider of kind command has no api",
+        ),
+        ("providers: {x: {kind: local, timeouts: {idle: 5s}}}\n", "a provider of kind local has no timeouts"),
+        (
+            "providers: {x: {kind: gemini, timeouts: {idle: 0}}}\n",
+            "promptops.yaml:1:48: providers.x.timeouts.idle: expected a number above 0, got 0",
+        ),
+        (
+            "providers: {x: {kind: gemini, timeouts: {total: 5s}}}\n",
+            "promptops.yaml:1:42: providers.x.timeouts.total: unknown key",
         ),
         ("providers: {x: {kind: gemini, api: chat}}\n", "a provider of kind gemini has no api"),
         (
@@ -114,3 +123,4 @@ def test_the_providers_in_the_documentation_can_be_read() -> None:
     config = parse_config(page.split("```yaml\n")[1].split("```")[0], path="promptops.yaml")
     assert config.providers["openai"].api == "responses"
     assert config.providers["company"].ca_file == "certs/company.pem"
+    assert config.providers["claude"].timeouts == Timeouts(connect=5, first_token=20, idle=10)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from promptops.addresses import url_problem, with_version
-from promptops.config import ProviderSpec
+from promptops.config import ProviderSpec, Timeouts
 from promptops.errors import ConfigError
 from promptops.messages import Request
 from promptops.prompts.model import PromptSpec
@@ -116,9 +116,7 @@ def check_asked(spec: ProviderSpec, prompt: PromptSpec) -> None:
 
 
 @asynccontextmanager
-async def open_api(
-    spec: ProviderSpec, workspace: Workspace, *, at_once: int, patience: Patience | None = None
-) -> AsyncIterator[Asker]:
+async def open_api(spec: ProviderSpec, workspace: Workspace, *, at_once: int) -> AsyncIterator[Asker]:
     """Open a provider that is asked over HTTP, and close it at the end.
 
     Raises:
@@ -129,6 +127,7 @@ async def open_api(
         name: value if isinstance(value, str) else read_key(value.env, environ)
         for name, value in spec.headers.items()
     }
+    times = spec.timeouts or Timeouts()
     async with open_asker(
         _dialect(spec),
         api_url(spec, environ),
@@ -136,7 +135,7 @@ async def open_api(
         at_once=at_once,
         stream=spec.stream,
         headers=headers,
-        patience=patience,
+        patience=Patience(connect=times.connect, first_token=times.first_token, idle=times.idle),
         ca_file=workspace.folder / spec.ca_file if spec.ca_file else None,
     ) as asker:
         yield asker

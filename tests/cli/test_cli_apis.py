@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -44,6 +44,7 @@ class Vendor(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[tuple[str, dict[str, str], Any]] = []
+        self.silent, self.goodbye = False, Event()
 
     @property
     def url(self) -> str:
@@ -57,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.path, headers, json.loads(body)))
+        if self.server.silent:
+            self.server.goodbye.wait()
+            return
         answer = json.dumps(ANSWERS[self.path]).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -74,6 +78,7 @@ def vendor() -> Iterator[Vendor]:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.goodbye.set()
         server.shutdown()
         thread.join()
 
@@ -119,3 +124,15 @@ def test_a_vendor_needs_a_variable_and_nothing_else(
     said = fresh.run("try", "-i", "message=hello")
     assert said.code == 0, said
     assert vendor.asked[0][0] == "/v1/messages"
+
+
+def test_the_times_of_an_entry_end_an_attempt(fresh: Project, vendor: Vendor) -> None:
+    vendor.silent = True
+    entry = (
+        f"vendor: {{kind: openai, base_url: '{vendor.url}/v1', stream: true, timeouts: {{first_token: 0.1}}}}"
+    )
+    fresh.write("promptops.yaml", f"promptops: 1\nproviders:\n  {entry}\nlimits: {{attempts: 1}}\n")
+    fresh.edit("model: bot/small", "model: vendor/tiny")
+    said = fresh.run("try", "-i", "message=hello")
+    assert "timeout.first_token: no token within 0.1 s" in said.out
+    assert len(vendor.asked) == 1
