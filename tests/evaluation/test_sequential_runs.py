@@ -1,19 +1,27 @@
-"""The order of a sequential test: fixed, whole units, kept when samples are added, refused when they are taken away."""
+"""A sequential test: its order is fixed and kept, its answers are counted in it, and it stops when it is decided."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from promptops.errors import ConfigError, InvalidInput, RunStopped
+from promptops.evaluation.columns import Columns
 from promptops.evaluation.ordering import AT_FIRST, Order, arrange, in_order
+from promptops.evaluation.sequential import Ask, Course
+from promptops.evaluation.stopping import about_order
 from promptops.messages import Completion
+from promptops.rules import Policy, Rule
 from promptops.runs.journal import Journal
-from promptops.samples import Pair
+from promptops.runs.replay import Progress
+from promptops.samples import Pair, Sample
 from promptops.sampling import SampleSet, SampleSource, survey
 
 SEED = "sha256:old:sha256:new"
@@ -170,3 +178,115 @@ def test_samples_that_vanish_meanwhile_stop_the_run(samples: Make, folder: Path)
     samples(row(number) for number in range(10))
     with pytest.raises(RunStopped, match="run it again"):
         list(whole.source)
+
+
+RULES = Policy(rules=(Rule(metric="right", kind="binary", value_range=(0.0, 1.0), margin=0.05),))
+Shuffle = Callable[[list[tuple[int, Sample]]], list[tuple[int, Sample]]]
+ORDERS: dict[str, Shuffle] = {
+    "as asked": lambda asked: asked,
+    "the last first": lambda asked: asked[::-1],
+    "by chance": lambda asked: Random(3).sample(asked, len(asked)),
+    "wrong answers last": lambda asked: sorted(asked, key=lambda one: number(one[1]) % 5 == 0),
+}
+
+
+def number(sample: Sample) -> int:
+    return int(sample.sample_id.removeprefix("s"))
+
+
+def wrong_fifth(columns: Columns, sample: Sample, pair: Pair) -> None:
+    """Every fifth sample is answered wrongly by the candidate."""
+    columns.put("right", pair.index, 1.0, float(number(sample) % 5 != 0))
+
+
+def always_right(columns: Columns, sample: Sample, pair: Pair) -> None:
+    columns.put("right", pair.index, 1.0, 1.0)
+
+
+def asker(order: Shuffle, seen: list[int]) -> Ask:
+    """Answers a whole window, and hands the answers over in an order of its own."""
+    answer = Completion(text="yes", finish_reason="stop", model="m")
+
+    async def ask(
+        samples: Iterator[tuple[int, Sample]],
+        *,
+        finished: Callable[[Sample, Pair], None],
+        total: int,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Progress:
+        asked = list(samples)
+        for index, sample in order(asked):
+            seen.append(index)
+            finished(sample, Pair(index=index, sample_id=sample.sample_id, baseline=answer, candidate=answer))
+        progress = Progress(done=len(asked), total=total, calls=2 * len(asked))
+        if on_progress is not None:
+            on_progress(progress)
+        return progress
+
+    return ask
+
+
+def course(
+    found: SampleSet,
+    folder: Path,
+    measure: Callable[[Columns, Sample, Pair], None],
+    *,
+    anew: float = RULES.alpha,
+) -> Course:
+    """A run whose level is another one, `anew`, once somebody was asked."""
+    order = ordered(found, folder)
+    return Course(
+        found,
+        order,
+        lambda asked: replace(RULES, alpha=anew) if asked else RULES,
+        compared=True,
+        measure=measure,
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_is_counted_does_not_depend_on_which_answer_comes_first(
+    samples: Make, tmp_path: Path, order: str
+) -> None:
+    found = samples(talk(one, one // 2) for one in range(400))
+    stops = []
+    for name, shuffle in (("plain", ORDERS["as asked"]), ("other", ORDERS[order])):
+        run, seen = course(found, tmp_path / name, wrong_fifth), []
+        progress = asyncio.run(run.run(asker(shuffle, seen), at_once=4, on_progress=None))
+        ending = run.end(RULES)
+        assert ending.monitor.decided
+        assert progress.done == len(seen) <= ending.samples.n + 16
+        stops.append((ending.samples.n, ending.digest, ending.columns.by_name["right"].candidate.tolist()))
+    assert stops[0] == stops[1]
+    assert stops[0][0] < 100
+
+
+def test_answers_drawn_anew_are_judged_at_their_level_before_the_run_ends(
+    samples: Make, tmp_path: Path
+) -> None:
+    found = samples(row(one) for one in range(400))
+    stops, said = [], []
+    for anew in (0.05, 0.01):
+        run = course(found, tmp_path / str(anew), always_right, anew=anew)
+        asyncio.run(run.run(asker(ORDERS["as asked"], []), at_once=4, on_progress=said.append))
+        ending = run.end(replace(RULES, alpha=anew))
+        assert ending.monitor.decided
+        stops.append(ending.samples.n)
+    assert stops[0] == 103
+    assert stops[1] > 130
+    assert said[-1].done == said[-1].total < 400
+
+
+def test_a_sample_that_changes_meanwhile_stops_the_run(samples: Make, folder: Path) -> None:
+    run = course(samples(row(one) for one in range(20)), folder, always_right)
+    samples(row(one, expected="another") for one in range(20))
+    with pytest.raises(RunStopped, match="the samples changed while the test ran"):
+        asyncio.run(run.run(asker(ORDERS["as asked"], []), at_once=4, on_progress=None))
+
+
+def test_a_reader_is_told_what_was_left_out() -> None:
+    order = Order(places=(), largest=2.0, late=3, cut=4)
+    late, cut = about_order(order, slices=False)
+    assert late.startswith("3 samples belong to conversations that were counted before they came")
+    assert cut.startswith("4 samples of conversations larger than any at the beginning")
+    assert len(about_order(order, slices=True)) == 3
