@@ -2,9 +2,10 @@
 
     python benchmarks/calibration.py [--runs 2000] [--designs WORD …] [--processes 2]
 
-Three tables. *Counted*: pass and fail, every table of pairs, no simulation. *Through the pipeline*: a model with a
+*Counted*: pass and fail, every table of pairs, no simulation. *Through the pipeline*: a model with a
 known truth, and samples, replay, journal, cache, scores, ledger and gate as they are; every run has a fixed seed, so
-the figures are the same on every machine. *Releases in a row*: at which release creep stops what no single test may.
+the figures are the same on every machine. *Stopping early*: what a sequential test takes beside one of fixed size, by
+the bets alone and through the pipeline. *Releases in a row*: at which one creep stops what no single test may.
 "Designed" are the figures of the statistical design. A row is marked where it is off by more than the simulation's
 own error (three standard errors), or above what is promised; then the exit code is 1.
 """
@@ -27,12 +28,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "calibration"))
 
 import calibration_designs as designs
 import numpy as np
-from calibration_designs import Design, both, checks, passes, ranks, setting
+import sequential
+from calibration_designs import Design, both, checks, passes, ranks, regresses, setting
 from calibration_world import Arm, Truth
 from creep import PLANS, creep_table
 
 from promptops.stats.binary import mcnemar_test
+from promptops.stats.looks import alpha_at
 from promptops.stats.metric import evaluate_metric
+from promptops.stats.planning import sample_size
 from promptops.stats.results import Status
 
 CHUNK = 100  # runs that share a repository and a process
@@ -192,8 +196,34 @@ MEASURED: tuple[tuple[Design, float | None, float | None], ...] = (
 )
 
 
+def stops_early(difference: float) -> Design:
+    """Pass/fail, 10 % of the pairs different, a margin of .05, bets on a thousand samples at most."""
+    n = 1000
+
+    def draw(rng: np.random.Generator) -> Truth:
+        return both([checks(rng.random(n), fixed=0.05 + difference / 2, broken=0.05 - difference / 2)])
+
+    return Design(
+        name=f"sequential, true difference {difference:+.2f}",
+        setting=setting({"ok": {"python": "scores:b0", "max_drop": 0.05}}, n=n, options={"sequential": True}),
+        draw=draw,
+        claim=passes if difference < 0 else regresses,
+        seed=400,
+    )
+
+
+# The largest share of a fixed size's calls that is promised; None where nothing is.
+STOPPING: tuple[tuple[Design, float | None], ...] = (
+    (stops_early(0.03), 0.65),
+    (stops_early(0.0), None),
+    (stops_early(-0.05), None),
+    (stops_early(-0.10), 0.40),
+)
+
+
 def everything() -> dict[str, Design]:
-    return {one.name: one for one in (*(row[0] for row in MEASURED), *designs.DESIGNS)}
+    measured = (row[0] for row in (*MEASURED, *STOPPING))
+    return {one.name: one for one in (*measured, *designs.DESIGNS)}
 
 
 Task = tuple[str, int, int]
@@ -208,6 +238,9 @@ def work(task: Task) -> tuple[str, Counter[str]]:
             counts[reports[-1].verdict] += 1
             counts["claim"] += chosen.claim(reports)
             counts["unknown"] += all(report.looks is None for report in reports)
+            stopping = reports[-1].sequential
+            samples = stopping.stopped_at if stopping is not None else reports[-1].samples.n
+            counts.update(samples=samples, squares=samples * samples)
     return name, counts
 
 
@@ -217,8 +250,8 @@ def simulated(names: Sequence[str], runs: int, processes: int) -> dict[str, Coun
     with get_context("spawn").Pool(processes) as pool:
         for done, (name, counts) in enumerate(pool.imap_unordered(work, tasks), start=1):
             found[name] += counts
-            print(f"\r{done * CHUNK} of {len(names) * runs} runs", end="", file=sys.stderr, flush=True)
-    print("\r", end="", file=sys.stderr)
+            print(f"\r{done} of {len(tasks)} parts", end="", file=sys.stderr, flush=True)
+    print(f"\r{'':30}\r", end="", file=sys.stderr)
     return found
 
 
@@ -228,7 +261,7 @@ def error(share: float, runs: int) -> float:
 
 
 def shares(counts: Counter[str], runs: int) -> dict[str, float]:
-    return {key: counts[key] / runs for key in (*OUTCOMES, "claim", "unknown")}
+    return {key: counts[key] / runs for key in (*OUTCOMES, "claim", "unknown", "samples", "squares")}
 
 
 def beside_the_design(
@@ -270,6 +303,26 @@ def piped(names: Sequence[str], runs: int, processes: int) -> bool:
     return not any(off for _, off in rows)
 
 
+def stopping(names: Sequence[str], runs: int, processes: int) -> bool:
+    """Print what sequential tests take, at the level of a first look; True where nothing is off."""
+    found = {name: shares(counts, runs) for name, counts in simulated(names, runs, processes).items()}
+    alpha = alpha_at(1)
+    fixed = sample_size(sd_diff=0.1**0.5, margin=0.05, alpha=alpha).n or 0
+    print(f"\nStopping early, through the pipeline, {runs} runs each; a fixed size takes {fixed} samples")
+    print(f"{'':54}    PASS   REGR.    OPEN   of fixed   promised")
+    fine = True
+    for one, most in STOPPING:
+        if one.name in found:
+            share = found[one.name]
+            ratio = share["samples"] / fixed
+            spread = 3 * ((share["squares"] - share["samples"] ** 2) / runs) ** 0.5 / fixed
+            off = (most is not None and ratio > most + spread) or share["claim"] > one.tolerated(runs)
+            promised = "" if most is None else f"<= {most:.2f}"
+            print(row(one.name, [share[key] for key in OUTCOMES] + [ratio], promised, off))
+            fine &= not off
+    return fine
+
+
 def count() -> bool:
     print(f"Counted\n{'':68}   found     designed")
     figures = []
@@ -303,8 +356,12 @@ def main() -> int:
     words = options.designs
     names = [name for name in everything() if words is None or any(word in name for word in words)]
     begun = time.monotonic()
-    fine = [piped(names, options.runs, options.processes)] if names else []
+    early = [one.name for one, _ in STOPPING if one.name in names]
+    fine = [piped([name for name in names if name not in early], options.runs, options.processes)]
+    if early:
+        fine.append(stopping(early, max(100, options.runs // 10), options.processes))
     if words is None:
+        fine.append(sequential.main(options.runs, 1) == 0)
         fine.append(count())
         creeping(min(options.runs, 200))
     print(f"\n{time.monotonic() - begun:.0f} s, {'nothing is off' if all(fine) else 'something is off'}")

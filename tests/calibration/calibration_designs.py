@@ -18,7 +18,7 @@ from promptops.report import Report
 
 ALPHA = 0.05
 N = 40
-LOOKS, LOOK_N, LOOK_MARGIN = 5, 30, 0.25
+LOOKS, LOOK_N, LOOK_MARGIN = 5, 20, 0.3
 # Wide margins and many pairs that differ: 40 of them tell as much as 500 with narrow ones, in a tenth of the time.
 MARGIN, SCORE_MARGIN = 0.2, 0.08
 LIMITS = {"answered": {"max_drop": 0.5}}  # shown by few ties: what is judged here is something else
@@ -354,11 +354,11 @@ def critical_slice_at_its_margin(rng: np.random.Generator) -> Truth:
     return both([pair + np.stack([np.zeros(german.size), np.where(german, -SCORE_MARGIN, 0.09)])])
 
 
-SEQUENTIAL_N, SEQUENTIAL_MARGIN = 100, 0.25
+SEQUENTIAL_N, SEQUENTIAL_MARGIN = 60, 0.35
 
 
 def sequential(name: str, shift: float, claim: Claim, seed: int, *, story: Story = once) -> Design:
-    """Half of the pairs differ; bets decide as answers arrive, on a hundred samples at most."""
+    """Half of the pairs differ; bets decide as answers arrive, on sixty samples at most."""
 
     def draw(rng: np.random.Generator) -> Truth:
         return both([checks(rng.random(SEQUENTIAL_N), fixed=0.25 + shift / 2, broken=0.25 - shift / 2)])
@@ -375,7 +375,7 @@ def sequential(name: str, shift: float, claim: Claim, seed: int, *, story: Story
 
 
 def at_the_margin_in_every_look(rng: np.random.Generator) -> Truth:
-    return both([checks(rng.random(LOOKS * LOOK_N), fixed=0.125, broken=0.375)])
+    return both([checks(rng.random(LOOKS * LOOK_N), fixed=0.1, broken=0.4)])
 
 
 def looking(name: str, story: Story, seed: int, *, environ: dict[str, str] | None = None) -> Design:
