@@ -63,7 +63,7 @@ class Blocks:
     """What a stream has said so far; lives inside one call."""
 
     model: str
-    blocks: dict[Any, _Block] = field(default_factory=dict)
+    blocks: dict[str, _Block] = field(default_factory=dict)
     stop_reason: Any = None
     usage: dict[str, Any] = field(default_factory=dict)
     has_ended: bool = False
@@ -84,9 +84,9 @@ class Blocks:
                 self.model = message.get("model") or self.model
                 self._count(message.get("usage"))
             case "content_block_start":
-                self._start(value.get("index"), _object(value, "content_block"))
+                self._start(str(value.get("index")), _object(value, "content_block"))
             case "content_block_delta":
-                self._extend(value.get("index"), _object(value, "delta"))
+                self._extend(str(value.get("index")), _object(value, "delta"))
             case "message_delta":
                 self.stop_reason = _object(value, "delta").get("stop_reason") or self.stop_reason
                 self._count(value.get("usage"))
@@ -98,14 +98,14 @@ class Blocks:
         if isinstance(usage, dict):
             self.usage |= {name: value for name, value in usage.items() if value is not None}
 
-    def _start(self, index: Any, block: Mapping[str, Any]) -> None:
+    def _start(self, index: str, block: Mapping[str, Any]) -> None:
         if block.get("type") == "tool_use":
             self.blocks[index] = _Block(call=block)
         elif block.get("type") == "text":
             text = text_of(block)
             self.blocks[index] = _Block(text=[text] if text else [])
 
-    def _extend(self, index: Any, delta: Mapping[str, Any]) -> None:
+    def _extend(self, index: str, delta: Mapping[str, Any]) -> None:
         name = {"text_delta": "text", "input_json_delta": "partial_json"}.get(str(delta.get("type")))
         block = self.blocks.get(index)
         if name is None or block is None:

@@ -103,7 +103,10 @@ class Deltas:
             self.text.append(text)
         if refusal := text_from(delta.get("refusal")):
             self.refusal.append(refusal)
-        for call in delta.get("tool_calls") or ():
+        calls = delta.get("tool_calls") or []
+        if not isinstance(calls, list):
+            raise Malformed("an event of the stream has no list of tool calls")
+        for call in calls:
             self._add_call(call)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
 
@@ -112,6 +115,8 @@ class Deltas:
             raise Malformed("an event of the stream holds a tool call that is none")
         # Servers without an index send each call whole, with an id of its own.
         slot = part["index"] if "index" in part else part.get("id") or len(self.calls)
+        if not isinstance(slot, int | str | None):
+            raise Malformed("an event of the stream holds a tool call without a place")
         call = self.calls.setdefault(slot, {"id": "", "function": {"name": None, "arguments": ""}})
         call["id"] = part.get("id") or call["id"]
         function = part.get("function") or {}

@@ -211,7 +211,7 @@ class Told:
     def add(self, event: Event) -> None:
         """Take one event; kinds that are new are passed over."""
         value = event_value(event)
-        kind = value.get("type")
+        kind = str(value.get("type"))
         self.has_begun = self.has_begun or (kind in _BEGINS and bool(value.get("delta")))
         if kind in _ENDS:
             self.response = value.get("response") or {}

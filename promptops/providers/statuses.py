@@ -36,7 +36,11 @@ def status_error(
     message = f"{place(url)} answered {status}" + (f": {said}" if said else "")
     if 300 <= status < 400:
         return Refused(f"{message}: a redirect; set base_url to where it leads")
-    if status == 429 and isinstance(error, dict) and _OUT_OF_MONEY & {error.get("code"), error.get("type")}:
+    if (
+        status == 429
+        and isinstance(error, dict)
+        and _OUT_OF_MONEY & {str(error.get("code")), str(error.get("type"))}
+    ):
         return Refused(message)
     if status >= 500 or status in _TRY_AGAIN:
         asked = retry_after(headers, now=now)
