@@ -132,12 +132,15 @@ class Unreachable(ProviderError):
 
 
 class Overloaded(ProviderError):
-    """Too many requests or a server error: try again, after `retry_after` seconds if given."""
+    """Too many requests or a server error: try again, after `retry_after` seconds if given.
+
+    `status` is the server's own, where there is one: by it, too much at once is told from a breakdown.
+    """
 
     family = "overloaded"
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
+        self.retry_after, self.status = retry_after, status
         super().__init__(message)
 
 

@@ -1,0 +1,178 @@
+"""The one retry loop: a call is tried until an answer comes, its attempts are used up or its time is.
+
+This is the only place that tries again, so the attempts it counts are the attempts a server sees. Which
+failures are tried again:
+
+    Overloaded, Unreachable        yes, after back-off with full jitter, or after what the server asks for
+    Malformed, Truncated           yes: a proxy's hiccup looks like this
+    TimedOut by the provider       yes, while there is time left; our own deadline is the end of the call
+    Refused                        never
+    any other ProviderError        never: somebody's own code raised
+
+What a call waits for because a server asked for it is its own time; what it waits for because we hold it back
+(`Turns`) is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as _random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from promptops.errors import Malformed, Overloaded, ProviderError, TimedOut, Truncated, Unreachable
+from promptops.messages import Completion, Request, Usage
+from promptops.ports import Provider
+
+Price = Callable[[str, Usage], float | None]
+Result = Completion | ProviderError
+Told = Callable[[Result | None], None]
+
+_TRY_AGAIN = (Overloaded, Unreachable, TimedOut, Malformed, Truncated)
+_FIRST_PAUSE = 1.0  # seconds; doubled with every attempt
+_LONGEST_PAUSE = 30.0
+
+
+class Turns(Protocol):
+    """Who may send the next attempt, and when: limits and breakers."""
+
+    async def turn(self, request: Request) -> Told:
+        """Wait until an attempt may be sent; what is returned is to be called with what came of it.
+
+        That is None when nothing came of it: it was cancelled.
+
+        Raises:
+            RunStopped: none may be sent any more.
+        """
+        ...
+
+
+class AtOnce:
+    """Holds nobody back."""
+
+    async def turn(self, request: Request) -> Told:
+        return _ignore
+
+
+def _ignore(result: Result | None) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Clock, sleep and randomness; arguments, so that tests pass no time."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = _random.random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a call in the end, and how often it was asked."""
+
+    result: Result
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """`deadline` seconds for all attempts of a call and the pauses between them, at most `attempts` of them."""
+
+    deadline: float = 60.0
+    attempts: int = 4
+
+
+class Retrying:
+    """Asks `provider` with patience. `price` gives the US dollars of an answer by the model that answered.
+
+    `seen` is told of every attempt, answered or not, for those who keep count.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        name: str,
+        patience: Patience,
+        turns: Turns | None = None,
+        price: Price | None = None,
+        seen: Told | None = None,
+        tools: Tools | None = None,
+    ) -> None:
+        self._provider, self._name, self._patience = provider, name, patience
+        self._turns, self._price, self._seen = turns or AtOnce(), price, seen or _ignore
+        self._tools = tools or Tools()
+
+    async def ask(self, request: Request) -> Outcome:
+        """Ask until there is an answer, or say what the last attempt came to."""
+        clock, deadline = self._tools.clock, self._patience.deadline
+        spent, tried, last = 0.0, 0, ""
+        while True:
+            told = await self._turns.turn(request)
+            begun, tried = clock(), tried + 1
+            result = None
+            try:
+                result = await self._try(request, attempt=tried, seconds=deadline - spent, last=last)
+            finally:
+                told(result)
+            self._seen(result)
+            left = deadline - spent - (clock() - begun)
+            if isinstance(result, Completion):
+                return Outcome(result=result, attempts=tried)
+            pause = self._pause(result, tried=tried, left=left)
+            if pause is None or pause >= left:
+                return Outcome(result=self._explained(result, left=left), attempts=tried)
+            last = f", the last attempt: {result}"
+            await self._tools.sleep(pause)
+            spent += clock() - begun
+
+    async def _try(self, request: Request, *, attempt: int, seconds: float, last: str) -> Result:
+        begun = self._tools.clock()
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                answer = await self._provider.complete(request)
+        except ProviderError as error:
+            return error
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return _OurDeadline(f"{self._name} gave no answer within {self._patience.deadline:g} s{last}")
+        took = answer.seconds if answer.seconds is not None else self._tools.clock() - begun
+        cost = answer.cost
+        if cost is None and self._price is not None:
+            cost = self._price(answer.model, answer.usage)
+        return replace(answer, attempts=attempt, seconds=took, cost=cost)
+
+    def _pause(self, error: ProviderError, *, tried: int, left: float) -> float | None:
+        """Return the seconds to wait before the next attempt, None when there is to be none."""
+        if isinstance(error, _OurDeadline) or not isinstance(error, _TRY_AGAIN):
+            return None
+        if tried >= self._patience.attempts:
+            return None
+        jitter = self._tools.random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (min(tried, 30) - 1))
+        asked = _asked(error)
+        if asked is None:
+            return jitter
+        # A little more than asked for, so that those who were turned away together do not return together;
+        # but not so much that a wait that is short enough becomes too long.
+        return asked + min(jitter, max(0.0, left - asked) / 2)
+
+    def _explained(self, error: ProviderError, *, left: float) -> ProviderError:
+        asked = _asked(error)
+        if asked is None or asked < left:
+            return error
+        return Overloaded(
+            f"{error}; it asks to wait {asked:g} s, and the deadline is {self._patience.deadline:g} s",
+            retry_after=asked,
+        )
+
+
+class _OurDeadline(TimedOut):
+    """The whole call's time is over; a provider's own timeout may be tried again."""
+
+
+def _asked(error: ProviderError) -> float | None:
+    return error.retry_after if isinstance(error, Overloaded) else None
