@@ -8,6 +8,7 @@ share are translated (`max_tokens`, `stop`, `top_p`, `tool_choice`, …); every 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,6 +36,8 @@ _NAMES = {
 }
 # What stands beside `generationConfig`, not in it.
 _OWN = frozenset({"safetySettings", "toolConfig", "cachedContent", "labels", "serviceTier"})
+# Gemini 3 wants the first call of a turn signed; this is what Google documents for one that it did not make.
+_NOT_OURS = "skip_thought_signature_validator"
 _CHOICES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
 
 
@@ -44,7 +47,9 @@ def generate_body(request: Request) -> dict[str, Any]:
     Raises:
         Refused: the API has no way to say what is asked.
     """
-    body: dict[str, Any] = {"contents": list(_turns(request.messages))}
+    body: dict[str, Any] = {
+        "contents": list(_turns(request.messages, signed=_wants_signatures(request.model)))
+    }
     if system := system_text(request.messages):
         body["systemInstruction"] = {"parts": [{"text": system}]}
     if request.tools:
@@ -89,7 +94,11 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     return described
 
 
-def _turns(messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
+def _wants_signatures(model: str) -> bool:
+    return re.match(r"gemini-([3-9]|\d\d)", model.rpartition("/")[2]) is not None
+
+
+def _turns(messages: tuple[Message, ...], *, signed: bool) -> Iterator[dict[str, Any]]:
     """Yield the turns; what one side says in several messages is one turn, results of calls above all."""
     names = {call.id: call.name for message in messages for call in message.tool_calls}
     role, parts = "", list[Mapping[str, Any]]()
@@ -101,19 +110,20 @@ def _turns(messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
             yield {"role": role, "parts": parts}
             parts = []
         role = side
-        parts += _parts(message, names)
+        parts += _parts(message, names, signed=signed)
     if parts:
         yield {"role": role, "parts": parts}
 
 
-def _parts(message: Message, names: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _parts(message: Message, names: Mapping[str, str], *, signed: bool) -> Iterator[Mapping[str, Any]]:
     if message.role == "tool":
         yield {"functionResponse": _result(message, names)}
         return
     yield from _said(message)
-    for call in message.tool_calls:
-        told = {"name": call.name, "args": arguments_object(call)}
-        yield {"functionCall": told | ({"id": call.id} if call.id else {})}
+    for number, call in enumerate(message.tool_calls):
+        told = {"name": call.name, "args": arguments_object(call)} | ({"id": call.id} if call.id else {})
+        signature = {"thoughtSignature": _NOT_OURS} if signed and number == 0 else {}
+        yield {"functionCall": told, **signature}
 
 
 def _said(message: Message) -> list[Mapping[str, Any]]:

@@ -180,6 +180,18 @@ def test_a_conversation_is_written_in_turns() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("model", "signed"),
+    [("gemini-3-pro", True), ("models/gemini-3.1-flash", True), ("gemini-2.5-pro", False)],
+)
+def test_recorded_calls_are_marked_as_not_ones_own_where_that_is_asked_for(model, signed) -> None:
+    calls = tuple(ToolCall(id=name, name=name, arguments="{}") for name in ("look", "go"))
+    request = Request(model=model, messages=(Message(role="assistant", content=None, tool_calls=calls),))
+    first, second = generate_body(request)["contents"][0]["parts"]
+    assert first.get("thoughtSignature") == ("skip_thought_signature_validator" if signed else None)
+    assert "thoughtSignature" not in second
+
+
 def test_parameters_written_for_openai_say_the_same_here() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     request = Request(
