@@ -44,7 +44,7 @@ def status_error(
         return Refused(message)
     if status >= 500 or status in _TRY_AGAIN:
         asked = retry_after(headers, now=now)
-        return Overloaded(message, retry_after=_retry_delay(error) if asked is None else asked)
+        return Overloaded(message, retry_after=_retry_delay(error) if asked is None else asked, status=status)
     if status < 300:
         return Malformed(message)
     only_this = status in _ONLY_THIS_REQUEST and not any(words in said for words in _CONCERNS_ALL)
