@@ -22,6 +22,7 @@ from promptops.providers.python import Python, load_target
 from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
 from promptops.runs.replay import Arm
+from promptops.runs.retrying import Tools
 from promptops.samples import Sample
 from promptops.workspace import Workspace
 
@@ -80,15 +81,17 @@ async def open_endpoints(
     budget: Budget | None,
     recorded: bool,
     say: Callable[[str], None],
+    tools: Tools | None = None,
 ) -> AsyncIterator[Mapping[str, Endpoint]]:
     """Open the provider of every model, each once, by its name.
 
-    With `recorded` nothing is opened and no key is read: only the places are there, for the cache.
+    With `recorded` nothing is opened and no key is read: only the places are there, for the cache. `tools` are
+    the clock, the sleep and the randomness of pauses.
 
     Raises:
         ConfigError: a key's variable is missing, a runtime is not installed.
     """
-    limits = workspace.config.limits
+    limits, pace = workspace.config.limits, tools or Tools()
     endpoints: dict[str, Endpoint] = {}
     async with AsyncExitStack() as stack:
         for model in models:
@@ -107,6 +110,9 @@ async def open_endpoints(
                 at_once=_at_once(spec, workspace),
                 price=_pricer(spec.prices),
                 budget=budget,
+                clock=pace.clock,
+                sleep=pace.sleep,
+                random=pace.random,
             )
             endpoints[name] = Endpoint(paced=paced, kind=api_kind(spec), place=place)
         yield endpoints
