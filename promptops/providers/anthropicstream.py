@@ -22,8 +22,8 @@ from promptops.providers.http import parse_json
 from promptops.providers.shapes import whole
 from promptops.providers.sse import Event
 
-# A stream that began has status 200, whatever happens after.
-_TRY_AGAIN = frozenset({"overloaded_error", "rate_limit_error", "api_error", "timeout_error"})
+# A stream that began has status 200, whatever happens after; this is what it would have had.
+_STATUSES = {"rate_limit_error": 429, "overloaded_error": 529, "api_error": 500, "timeout_error": 504}
 
 
 class Messages:
@@ -150,6 +150,5 @@ def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _reported(value: Any) -> Malformed | Overloaded:
     error = value.get("error") if isinstance(value, dict) else value
     message = f"the stream reports an error: {error_text(error or value)}"
-    if isinstance(error, dict) and error.get("type") in _TRY_AGAIN:
-        return Overloaded(message)
-    return Malformed(message)
+    status = _STATUSES.get(str(error.get("type"))) if isinstance(error, dict) else None
+    return Malformed(message) if status is None else Overloaded(message, status=status)

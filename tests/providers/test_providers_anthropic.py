@@ -345,6 +345,7 @@ def test_a_stream_without_its_end_is_truncated(serve, sse, parts, end) -> None:
     ("part", "kind"),
     [
         (event("error", error={"type": "overloaded_error", "message": "busy"}), Overloaded),
+        (event("error", error={"type": {}}), Malformed),
         (event("error", error={"type": "invalid_request_error", "message": "no"}), Malformed),
         ("event: error\ndata: 5\n\n", Malformed),
         ("data: {cut\n\n", Malformed),
@@ -358,6 +359,13 @@ def test_a_stream_without_its_end_is_truncated(serve, sse, parts, end) -> None:
 def test_an_error_in_a_stream_is_an_error(serve, sse, part, kind) -> None:
     error = failure(serve(sse(BEGIN, HELLO, part, FINISH, STOP)), stream=True)
     assert type(error) is kind
+
+
+def test_an_overload_in_a_stream_has_the_status_it_would_have_had(serve, sse) -> None:
+    limited = event("error", error={"type": "rate_limit_error", "message": "slower"})
+    error = failure(serve(sse(BEGIN, HELLO, limited)), stream=True)
+    assert isinstance(error, Overloaded)
+    assert error.status == 429
 
 
 WIRE = Path(__file__).parents[3] / "shared/data/formats/anthropic_messages/wire_log.jsonl"
