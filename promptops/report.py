@@ -185,7 +185,7 @@ class Stopping(_Part):
 
 
 class Spend(_Part):
-    """Calls of this run; dollars are None where a price is unknown, never 0."""
+    """Calls of this run, in all the times that it was resumed; dollars are None where a price is unknown, never 0."""
 
     calls: int = 0
     cached: int = 0

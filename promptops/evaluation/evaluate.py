@@ -32,6 +32,7 @@ from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
 from promptops.runs.replay import Arms, Progress, replay
+from promptops.runs.spending import Spending
 from promptops.samples import Pair, Sample, Score
 from promptops.version import tool_version
 
@@ -65,7 +66,8 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
-            ask = _asking(plan, endpoints, journal, cache, recorded=options.recorded)
+            spending = Spending()
+            ask = _asking(plan, endpoints, journal, cache, spending, recorded=options.recorded)
             course = _course(plan, journal) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
             if course is not None:
@@ -81,7 +83,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.is_new)
         judged = _judged(plan, look, columns, course)
-        report = advised(_report(judged, look, progress, journal), judged.plan, judged.basis, look)
+        report = advised(_report(judged, look, spending, journal), judged.plan, judged.basis, look)
         journal.keep_report(report_json(report))
     return report
 
@@ -97,7 +99,13 @@ class _Judged:
 
 
 def _asking(
-    plan: Plan, endpoints: Mapping[str, Endpoint], journal: Journal, cache: Cache, *, recorded: bool
+    plan: Plan,
+    endpoints: Mapping[str, Endpoint],
+    journal: Journal,
+    cache: Cache,
+    spending: Spending,
+    *,
+    recorded: bool,
 ) -> Ask:
     """Settle everything about asking but which samples."""
 
@@ -108,10 +116,14 @@ def _asking(
         total: int,
         on_progress: Callable[[Progress], None] | None,
     ) -> Progress:
+        def count(sample: Sample, pair: Pair) -> None:
+            spending.add(pair)
+            finished(sample, pair)
+
         return await replay(
             samples,
             ask=_arms(plan, endpoints),
-            finished=finished,
+            finished=count,
             journal=journal,
             cache=cache,
             at_once=max(1, plan.workspace.config.limits.concurrency),
@@ -252,7 +264,7 @@ def basis_of(plan: Plan, columns: Columns) -> Basis:
     return Basis(policy=policy, findings=summarise(policy, measured), first=plan.baseline is None)
 
 
-def _report(judged: _Judged, look: Look, progress: Progress, journal: Journal) -> Report:
+def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -> Report:
     plan, columns, basis = judged.plan, judged.columns, judged.basis
     verdict = basis.verdict()
     lines = metric_lines(verdict)
@@ -269,7 +281,7 @@ def _report(judged: _Judged, look: Look, progress: Progress, journal: Journal) -
         slices=slice_lines(verdict),
         changes=changes_of(plan, columns, journal),
         unscored=_unscored(columns),
-        cost=_spend(progress),
+        cost=_spend(spending),
         tokens={line.name: line.candidate_mean for line in lines if line.unit == "tokens"},
         latency={line.name: line.candidate_mean for line in lines if line.unit == "seconds"},
         digests=dict(plan.digests),
@@ -326,10 +338,5 @@ def _unscored(columns: Columns) -> Unscored:
     )
 
 
-def _spend(progress: Progress) -> Spend:
-    return Spend(
-        calls=progress.calls,
-        cached=progress.cached,
-        failures=progress.failures,
-        usd=progress.spent if progress.spent or not progress.calls else None,
-    )
+def _spend(spending: Spending) -> Spend:
+    return Spend(calls=spending.calls, cached=spending.cached, failures=spending.failures, usd=spending.usd)

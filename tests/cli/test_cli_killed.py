@@ -1,0 +1,76 @@
+"""`kill -9` at any point: the same report in the end, and only calls in flight are asked again."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from state_help import AT_ONCE, ID, N, Served, Zygote, build, kill, reword, served, without_times
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
+
+
+@pytest.fixture
+def zygote(tmp_path: Path) -> Iterator[Zygote]:
+    found = Zygote(tmp_path)
+    yield found
+    found.close()
+
+
+def report_of(folder: Path) -> Path:
+    (found,) = (folder / ".promptops/runs").glob("*/report.json")
+    return found
+
+
+def killed_somewhere(zygote: Zygote, folder: Path, server: Served, dice: random.Random) -> bool:
+    """Start a test and kill it at a random point; return whether it was killed before it ended."""
+    server.rung.clear()
+    left = max(1, 2 * N - len({question for _, question in server.asked}))
+    # Half of the points are by the clock, from the first import to the last file that is written.
+    by_clock = dice.random() < 0.5
+    server.ring_at = None if by_clock else server.count() + dice.randint(1, max(1, left // 4))
+    pid = zygote.start(folder, "test", ID)
+    if by_clock:
+        zygote.is_over(dice.uniform(0.0, 0.5))
+    else:
+        while not server.rung.wait(0.02) and not zygote.is_over(0):
+            pass
+        zygote.is_over(dice.uniform(0.0, 0.02))
+    kill(pid)
+    return zygote.wait() == -9
+
+
+@pytest.mark.parametrize(
+    "points", [5, pytest.param(100, marks=pytest.mark.slow)], ids=["a few points", "a hundred points"]
+)
+def test_a_run_killed_at_random_points_ends_with_the_same_report_and_asks_again_only_what_was_in_flight(
+    tmp_path: Path, zygote: Zygote, points: int
+) -> None:
+    dice = random.Random(points)
+    with served() as server:
+        build(tmp_path / "whole", server.url)
+        assert zygote.run(tmp_path / "whole", "promote", ID, "--first", "-m", "adopted") == 0
+        reword(tmp_path / "whole")
+        shutil.copytree(tmp_path / "whole", tmp_path / "repo")
+        code = zygote.run(tmp_path / "whole", "test", ID)
+        assert code in (3, 4), zygote.output.read_text()
+        expected = without_times(report_of(tmp_path / "whole"))
+
+        killed = 0
+        while killed < points:
+            shutil.rmtree(tmp_path / "repo/.promptops", ignore_errors=True)
+            server.asked.clear()
+            alive = True
+            while alive and killed < points:
+                server.process += 1
+                alive = killed_somewhere(zygote, tmp_path / "repo", server, dice)
+                killed += alive
+            server.process += 1
+            assert zygote.run(tmp_path / "repo", "test", ID) == code, zygote.output.read_text()
+            assert without_times(report_of(tmp_path / "repo")) == expected
+            assert len({question for _, question in server.asked}) == 2 * N
+            assert max(server.asked_again().values(), default=0) <= AT_ONCE
