@@ -243,6 +243,27 @@ def one_of_a_family_at_its_margin(rng: np.random.Generator) -> Truth:
     )
 
 
+def no_target_improves(rng: np.random.Generator) -> Truth:
+    """Every guardrail improves, and both targets stay where they were."""
+    rank = ranks(rng, 4, N, 0.5)
+    return both(
+        [
+            checks(rank[0], fixed=0.3, broken=0.05),
+            scores(rng, rank[1], shift=0.1),
+            scores(rng, rank[2], shift=0.0),
+            checks(rank[3], fixed=0.15, broken=0.15),
+        ]
+    )
+
+
+FLOOR = 0.8
+
+
+def exactly_at_the_floor(rng: np.random.Generator) -> Truth:
+    """As good as live, and no better than the floor."""
+    return both([checks(rng.random(N), fixed=0.1, broken=0.1, passing=(FLOOR - 0.1) / 0.8)])
+
+
 def scores_at_the_margin(rng: np.random.Generator) -> Truth:
     return both([scores(rng, rng.random(N), shift=-SCORE_MARGIN)])
 
@@ -300,6 +321,13 @@ def hanging(rng: np.random.Generator) -> Truth:
     )
 
 
+def slower_by_the_limit(rng: np.random.Generator) -> Truth:
+    right = np.ones((1, N))
+    seconds = rng.lognormal(0, 0.5, N)
+    slower = seconds * rng.lognormal(np.log(1.15), 0.3, N)
+    return Truth(live=Arm(scores=right, seconds=seconds), new=Arm(scores=right, seconds=slower))
+
+
 EQUAL = tuple(np.repeat(np.arange(20), 3).tolist())
 UNEQUAL = tuple(np.repeat(np.arange(20), [1] * 5 + [2] * 5 + [3] * 5 + [6] * 5).tolist())
 
@@ -354,19 +382,39 @@ def critical_slice_at_its_margin(rng: np.random.Generator) -> Truth:
     return both([pair + np.stack([np.zeros(german.size), np.where(german, -SCORE_MARGIN, 0.09)])])
 
 
+def slices_unchanged(rng: np.random.Generator) -> Truth:
+    return both([scores(rng, rng.random(len(LANGUAGES)), shift=0.0)])
+
+
 SEQUENTIAL_N, SEQUENTIAL_MARGIN = 60, 0.35
 
 
-def sequential(name: str, shift: float, claim: Claim, seed: int, *, story: Story = once) -> Design:
-    """Half of the pairs differ; bets decide as answers arrive, on sixty samples at most."""
+def sequential(
+    name: str,
+    shift: float,
+    claim: Claim,
+    seed: int,
+    *,
+    story: Story = once,
+    clusters: Sequence[int] | None = None,
+    losing: float = 0.0,
+) -> Design:
+    """Half of the pairs differ; bets decide as answers arrive, on sixty samples at most.
+
+    `losing`: the share of answers that never come, most of them where live fails.
+    """
 
     def draw(rng: np.random.Generator) -> Truth:
-        return both([checks(rng.random(SEQUENTIAL_N), fixed=0.25 + shift / 2, broken=0.25 - shift / 2)])
+        rank = rng.random(SEQUENTIAL_N) if clusters is None else alike(rng, clusters)
+        pair = checks(rank, fixed=0.25 + shift / 2, broken=0.25 - shift / 2)
+        chance = losing * np.where(pair[0] == 0, 1.5, 0.75)
+        lost = rng.random((2, SEQUENTIAL_N)) < chance
+        return Truth(live=Arm(scores=pair[:1], lost=lost[0]), new=Arm(scores=pair[1:], lost=lost[1]))
 
     scorers = {"ok": {"python": "scores:b0", "max_drop": SEQUENTIAL_MARGIN}}
     return Design(
         name=f"sequential, {name}",
-        setting=setting(scorers, n=SEQUENTIAL_N, options={"sequential": True}),
+        setting=setting(scorers, n=SEQUENTIAL_N, clusters=clusters, options={"sequential": True}),
         draw=draw,
         claim=claim,
         story=story,
@@ -471,6 +519,13 @@ DESIGNS = (
         seed=11,
     ),
     Design(
+        name="slower by what is allowed",
+        setting=setting(BINARY, limits={**LIMITS, "latency": {"max_rise": 0.15}}),
+        draw=slower_by_the_limit,
+        claim=metric_passes("latency"),
+        seed=33,
+    ),
+    Design(
         name="20 equal conversations at the margin",
         setting=setting(BOUNDED, n=60, clusters=EQUAL),
         draw=conversations(EQUAL, -SCORE_MARGIN),
@@ -517,7 +572,43 @@ DESIGNS = (
         claim=passes,
         seed=21,
     ),
+    Design(
+        name="no target improves",
+        setting=setting(FAMILY),
+        draw=no_target_improves,
+        claim=passes,
+        seed=26,
+    ),
+    Design(
+        name="no better than its floor",
+        setting=setting({"ok": {"python": "scores:b0", "max_drop": 0.5, "min": FLOOR}}),
+        draw=exactly_at_the_floor,
+        claim=passes,
+        seed=27,
+    ),
+    Design(
+        name="at its floor and nothing changed",
+        setting=setting({"ok": {"python": "scores:b0", "max_drop": MARGIN, "min": FLOOR}}),
+        draw=exactly_at_the_floor,
+        claim=regresses,
+        seed=28,
+    ),
+    Design(
+        name="slices that may block, nothing changed",
+        setting=setting(
+            BOUNDED,
+            n=len(LANGUAGES),
+            languages=LANGUAGES,
+            gate={"slices": {"by": ["language"], "policy": "block"}},
+        ),
+        draw=slices_unchanged,
+        claim=regresses,
+        seed=29,
+    ),
     sequential("at the margin", -SEQUENTIAL_MARGIN, passes, 22),
+    sequential("conversations at the margin", -SEQUENTIAL_MARGIN, passes, 30, clusters=EQUAL),
+    sequential("conversations unchanged", 0.0, regresses, 31, clusters=EQUAL),
+    sequential("5 % unscored at the margin", -SEQUENTIAL_MARGIN, passes, 32, losing=0.05),
     sequential("at the margin, with peeking", -SEQUENTIAL_MARGIN, passes, 23, story=peeking),
     sequential("nothing changed", 0.0, regresses, 24),
     sequential("nothing changed, with peeking", 0.0, regresses, 25, story=peeking),

@@ -140,11 +140,16 @@ class Setting:
                 {"role": "system", "content": version},
                 {"role": "user", "content": "{{number}}"},
             ],
-            "scorers": dict(self.scorers),
+            "scorers": {name: self._words(dict(words), version) for name, words in self.scorers.items()},
             "limits": dict(self.limits),
             "gate": dict(self.gate),
         }
         return json.dumps(spec, indent=1)
+
+    @staticmethod
+    def _words(words: dict[str, Any], version: str) -> dict[str, Any]:
+        """What went live was adopted as it was: nobody had asked a model, so no floor could be tested."""
+        return {word: value for word, value in words.items() if word != "min" or version == NEW}
 
     def samples(self, first: int = 0, n: int | None = None) -> str:
         """`n` samples, numbered from `first`."""
@@ -243,7 +248,7 @@ def build(folder: Path, setting: Setting, *, environ: Mapping[str, str] | None =
         subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
     project = Project(folder, setting, environ or {})
     wish = Wish(environment="production", reason="the first", first=True)
-    asyncio.run(
+    adopted = asyncio.run(
         promote(
             project.workspace,
             ID,
@@ -253,6 +258,7 @@ def build(folder: Path, setting: Setting, *, environ: Mapping[str, str] | None =
             before_asking=lambda plan: None,
         )
     )
+    assert adopted.exit_code == 0, adopted.said
     (folder / PATH).write_text(setting.prompt(NEW), encoding="utf-8")
     return project
 
