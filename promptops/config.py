@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from promptops.addresses import header_problem, url_problem
 from promptops.documents import read_model
+from promptops.errors import KINDS, did_you_mean
 from promptops.keys import is_secret_name, literal_keys
 from promptops.prompts.model import Fraction, Written
 
@@ -87,6 +88,8 @@ class ProviderSpec(Written):
     target: str | None = Field(default=None, pattern=r"^[\w.]+:[\w.]+$")
     command: list[str] | None = Field(default=None, min_length=1)
     prices: dict[str, Price] = {}
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
 
     @field_validator("headers")
     @classmethod
@@ -111,9 +114,30 @@ class ProviderSpec(Written):
         return self
 
 
+def _model(text: str) -> str:
+    if not all(text.partition("/")):
+        raise ValueError(f"expected PROVIDER/MODEL, like openai/gpt-4o-mini, got {text[:80]!r}")
+    return text
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"no kind of failure is called {text[:80]!r}{did_you_mean(text, KINDS)}")
+    return text
+
+
 class RouteSpec(Written):
-    order: list[str] = Field(min_length=1)
-    on: list[str] = []
+    """Who is asked in turn; the next one after failures of the kinds in `on` (`timeout`, or `timeout.idle` only)."""
+
+    order: list[Annotated[str, AfterValidator(_model)]] = Field(min_length=1)
+    on: list[Annotated[str, AfterValidator(_kind)]] = ["overloaded", "timeout", "unreachable"]
+
+    @field_validator("order")
+    @classmethod
+    def _each_once(cls, order: list[str]) -> list[str]:
+        if twice := sorted({one for one in order if order.count(one) > 1}):
+            raise ValueError(f"{twice[0]} stands twice")
+        return order
 
 
 class Limits(Written):
@@ -167,6 +191,19 @@ class Config(Written):
         for root in self.prompts:
             if root.startswith("/") or ".." in root.split("/"):
                 raise ValueError(f"prompts: {root!r} leads out of the repository")
+        return self
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        known = {**built_in(), **self.providers}
+        for name, route in self.routes.items():
+            if name in known:
+                raise ValueError(f"routes: {name} is the name of a provider")
+            for provider in [one.partition("/")[0] for one in route.order]:
+                if provider not in known:
+                    raise ValueError(
+                        f"routes.{name}: no provider called {provider!r}{did_you_mean(provider, known)}"
+                    )
         return self
 
     @property

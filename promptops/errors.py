@@ -182,6 +182,26 @@ class Truncated(ProviderError):
     family = "truncated"
 
 
+KINDS = (
+    "error",
+    "malformed",
+    "overloaded",
+    "refused",
+    "refused.certificate",
+    "timeout",
+    "timeout.connect",
+    "timeout.first_token",
+    "timeout.idle",
+    "timeout.total",
+    "truncated",
+    "unreachable",
+    "unreachable.dns",
+    "unreachable.lost",
+    "unreachable.refused",
+)
+"""What a route can go on at: a family is all of its causes."""
+
+
 def family_of(kind: str) -> str:
     """Return the part of a failure's kind that retries and routes go by: `timeout` of `timeout.idle`."""
     return kind.partition(".")[0]

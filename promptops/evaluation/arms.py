@@ -1,16 +1,16 @@
-"""Who answers: from a prompt's `PROVIDER/MODEL` to a paced provider, opened for one run and closed with it."""
+"""Who answers: from a prompt's `PROVIDER/MODEL` to paced providers, opened for one run and closed with it."""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from promptops.config import HTTP_KINDS, Config, Price, ProviderSpec, built_in
+from promptops.config import HTTP_KINDS, Config, Price, ProviderSpec
 from promptops.documents import compose
 from promptops.errors import ConfigError, InvalidFile, NotFound, Refused
 from promptops.evaluation.apis import api_kind, api_url, check_asked, open_api
+from promptops.evaluation.routes import Entry, entries_of, left_out
 from promptops.messages import Completion, Request, Usage
 from promptops.ports import Provider
 from promptops.prompts.model import Prompt
@@ -23,6 +23,7 @@ from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
 from promptops.runs.replay import Arm
 from promptops.runs.retrying import Tools
+from promptops.runs.routing import Routed, Way
 from promptops.samples import Sample
 from promptops.workspace import Workspace
 
@@ -32,30 +33,22 @@ MOST_LOCAL = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A provider that is open; `kind` and `place` are what an answer is cached under."""
+    """Who answers, open; `kind` and `place` are what an answer is cached under."""
 
-    paced: Paced
+    paced: Paced | Routed
     kind: str
     place: str
 
 
 def provider_spec(config: Config, model: str) -> tuple[str, ProviderSpec]:
-    """Return the name and the entry of the provider that a model string names.
+    """Return the name and the entry of the provider that is asked first for a model.
 
     Raises:
         NotFound: no such provider.
-        ConfigError: the model is not on the allow-list.
+        ConfigError: the model is not on the allow-list, or a route does not lead to it.
     """
-    name, _ = split_model(model)
-    allowed = config.limits.models
-    if allowed is not None and not any(fnmatch.fnmatchcase(model, pattern) for pattern in allowed):
-        raise ConfigError(f"model {model!r} is not allowed: limits.models has {', '.join(allowed)}")
-    if name in config.routes:
-        raise ConfigError(f"model {model!r}: routes are not available yet; name one provider")
-    known = {**built_in(), **config.providers}
-    if name in known:
-        return name, known[name]
-    raise NotFound("provider", name, known, hint="add it under providers: in promptops.yaml")
+    first = entries_of(config, model)[0]
+    return first.provider, first.spec
 
 
 def check_provider(config: Config, prompt: Prompt) -> None:
@@ -65,9 +58,9 @@ def check_provider(config: Config, prompt: Prompt) -> None:
         InvalidFile: no such provider, the model is not on the allow-list, or its API cannot be asked so.
     """
     try:
-        _, spec = provider_spec(config, prompt.spec.model)
-        if spec.kind in HTTP_KINDS:
-            check_asked(spec, prompt.spec)
+        for entry in entries_of(config, prompt.spec.model):
+            if entry.spec.kind in HTTP_KINDS:
+                check_asked(entry.spec, prompt.spec)
     except (NotFound, ConfigError, Refused) as error:
         document = compose(prompt.source, path=prompt.path)
         raise InvalidFile([document.problem(("model",), str(error))]) from error
@@ -81,46 +74,75 @@ async def open_endpoints(
     budget: Budget | None,
     recorded: bool,
     say: Callable[[str], None],
+    stand_ins: bool = False,
     tools: Tools | None = None,
 ) -> AsyncIterator[Mapping[str, Endpoint]]:
-    """Open the provider of every model, each once, by its name.
+    """Open the providers of every model, each once; return who answers, by the model as a prompt names it.
 
-    With `recorded` nothing is opened and no key is read: only the places are there, for the cache. `tools` are
-    the clock, the sleep and the randomness of pauses.
+    With `recorded` nothing is opened and no key is read: only the places are there, for the cache. With
+    `stand_ins` a route may lead to other models than the prompt's: never in a test. `tools` are the clock, the
+    sleep and the randomness of pauses.
 
     Raises:
         ConfigError: a key's variable is missing, a runtime is not installed.
     """
-    limits, pace = workspace.config.limits, tools or Tools()
+    config = workspace.config
+    opened: dict[str, Paced] = {}
     endpoints: dict[str, Endpoint] = {}
     async with AsyncExitStack() as stack:
-        for model in models:
-            name, spec = provider_spec(workspace.config, model)
-            if name in endpoints:
-                continue
-            place = _place(spec, workspace)
-            provider = (
-                _Nobody() if recorded else await stack.enter_async_context(_open(name, spec, workspace, say))
-            )
-            paced = Paced(
-                provider,
-                name=name,
-                deadline=limits.deadline,
-                attempts=limits.attempts,
-                at_once=_at_once(spec, workspace),
-                price=_pricer(spec.prices),
-                budget=budget,
-                clock=pace.clock,
-                sleep=pace.sleep,
-                random=pace.random,
-            )
-            endpoints[name] = Endpoint(paced=paced, kind=api_kind(spec), place=place)
+        for model in dict.fromkeys(models):
+            entries = entries_of(config, model, stand_ins=stand_ins)
+            if not stand_ins and (others := left_out(config, model)):
+                say(f"{model}: no other model stands in for it in a test; not asked: {', '.join(others)}")
+            for entry in entries:
+                if entry.provider in opened:
+                    continue
+                provider: Provider = _Nobody()
+                if not recorded:
+                    provider = await stack.enter_async_context(
+                        _open(entry.provider, entry.spec, workspace, say)
+                    )
+                opened[entry.provider] = _paced(provider, entry, workspace, budget, tools or Tools())
+            endpoints[model] = _endpoint(model, entries, opened, workspace)
         yield endpoints
 
 
+def _paced(
+    provider: Provider, entry: Entry, workspace: Workspace, budget: Budget | None, tools: Tools
+) -> Paced:
+    limits, spec = workspace.config.limits, entry.spec
+    return Paced(
+        provider,
+        name=entry.provider,
+        deadline=limits.deadline,
+        attempts=limits.attempts,
+        at_once=_at_once(spec, workspace),
+        requests_per_minute=spec.requests_per_minute,
+        tokens_per_minute=spec.tokens_per_minute,
+        price=_pricer(spec.prices),
+        budget=budget,
+        clock=tools.clock,
+        sleep=tools.sleep,
+        random=tools.random,
+    )
+
+
+def _endpoint(
+    model: str, entries: Sequence[Entry], opened: Mapping[str, Paced], workspace: Workspace
+) -> Endpoint:
+    """A route with one way is that provider, in the cache too."""
+    places = [(api_kind(entry.spec), _place(entry.spec, workspace)) for entry in entries]
+    if len(entries) == 1:
+        return Endpoint(paced=opened[entries[0].provider], kind=places[0][0], place=places[0][1])
+    ways = [Way(paced=opened[entry.provider], model=entry.model) for entry in entries]
+    named = [f"{kind} {place} {entry.model}" for (kind, place), entry in zip(places, entries, strict=True)]
+    on = workspace.config.routes[split_model(model)[0]].on
+    return Endpoint(paced=Routed(ways, on=on), kind="route", place=" | ".join(named))
+
+
 def arm(prompt: Prompt, endpoints: Mapping[str, Endpoint]) -> Arm:
-    """Return how one version is asked: its own rendering, at the provider of its own model."""
-    endpoint = endpoints[split_model(prompt.spec.model)[0]]
+    """Return how one version is asked: its own rendering, at who answers for its own model."""
+    endpoint = endpoints[prompt.spec.model]
 
     def render(sample: Sample) -> Request:
         return render_sample(prompt, sample)

@@ -14,13 +14,14 @@ from typing import Any
 
 import rfc8785
 
-from promptops.config import HTTP_KINDS, built_in
+from promptops.config import HTTP_KINDS
 from promptops.errors import InvalidInput
 from promptops.evaluation.anchor import anchored, committed
 from promptops.evaluation.apis import api_url
 from promptops.evaluation.arms import check_provider
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.repeating import check_repeats
+from promptops.evaluation.routes import entries_of
 from promptops.evaluation.scoring import placed
 from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
 from promptops.evaluation.stopping import check_sequential
@@ -35,6 +36,8 @@ from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.scorers.build import build_scorer
 from promptops.scorers.defaults import default_scorers
 from promptops.workspace import Workspace
+
+_PACE = {"requests_per_minute", "tokens_per_minute", "timeouts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,12 +257,19 @@ def _source(spec: ScorerSpec, workspace: Workspace) -> str:
 
 
 def _providers_digest(prompts: list[Prompt], workspace: Workspace) -> str:
-    """Cover where answers come from: another endpoint is another run."""
-    names = sorted({prompt.spec.model.partition("/")[0] for prompt in prompts})
-    known = {**built_in(), **workspace.config.providers}
-    specs = {name: known[name].model_dump(mode="json") for name in names if name in known}
-    urls = {name: api_url(known[name], workspace.environ) for name in specs if known[name].kind in HTTP_KINDS}
-    return _digest({"names": names, "specs": specs, "urls": urls})
+    """Cover where answers come from, not how fast they are asked for: another endpoint is another run."""
+    models = sorted({prompt.spec.model for prompt in prompts})
+    entries = {one.provider: one.spec for model in models for one in entries_of(workspace.config, model)}
+    routes = {
+        name: workspace.config.routes[name].model_dump(mode="json")
+        for name in sorted({model.partition("/")[0] for model in models})
+        if name in workspace.config.routes
+    }
+    specs = {name: spec.model_dump(mode="json", exclude=_PACE) for name, spec in sorted(entries.items())}
+    urls = {
+        name: api_url(spec, workspace.environ) for name, spec in entries.items() if spec.kind in HTTP_KINDS
+    }
+    return _digest({"specs": specs, "urls": urls, "routes": routes})
 
 
 def _digest(content: Any) -> str:

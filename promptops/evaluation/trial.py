@@ -134,7 +134,9 @@ async def _ask(
 
     with ExitStack() as stack:
         cache = stack.enter_context(Cache.open(workspace.state / "cache.db"))
-        async with open_endpoints(workspace, models, budget=budget, recorded=recorded, say=say) as endpoints:
+        async with open_endpoints(
+            workspace, models, budget=budget, recorded=recorded, say=say, stand_ins=True
+        ) as endpoints:
             progress = await replay(
                 enumerate(samples),
                 ask=Arms(

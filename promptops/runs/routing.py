@@ -1,0 +1,87 @@
+"""Failover: the next provider is asked when one does not answer, for the failures that the route names.
+
+Each has its own slots, limits, breaker and deadline. One whose breaker is open is passed over at once; the last
+one is asked, and waited for, as if there were no route. Which models may stand in for which is the caller's
+business: here a way is asked for the model that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from promptops.errors import ProviderError, RunStopped, family_of
+from promptops.messages import Answer, Completion, Request
+from promptops.runs.pacing import Paced, as_answer
+from promptops.runs.retrying import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One provider of a route, and its own name of the model."""
+
+    paced: Paced
+    model: str
+
+
+class Routed:
+    """Asks `ways` in turn; `on` holds kinds of failures or their families."""
+
+    def __init__(self, ways: Sequence[Way], *, on: Collection[str]) -> None:
+        self._ways, self._on = tuple(ways), frozenset(on)
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer, so that a route is a provider, too.
+
+        Raises:
+            ProviderError: of the last one that was asked. RunStopped: see `ask`.
+        """
+        outcome = await self.ask(request)
+        if isinstance(outcome.result, ProviderError):
+            raise outcome.result
+        return outcome.result
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer, or say as a value why there is no answer.
+
+        Raises:
+            RunStopped: see `ask`.
+        """
+        return as_answer(await self.ask(request))
+
+    async def ask(self, request: Request) -> Outcome:
+        """Ask until one answers; attempts are those of all that were asked.
+
+        Raises:
+            RunStopped: the budget is reached, or one that may not be passed over ends the run.
+        """
+        attempts = 0
+        *others, last = self._ways
+        for way in others:
+            outcome = await self._ask(way, request)
+            if outcome is None:
+                continue
+            attempts += outcome.attempts
+            if not self._goes_on(outcome.result):
+                return replace(outcome, attempts=attempts)
+        outcome = await last.paced.ask(replace(request, model=last.model))
+        return replace(outcome, attempts=attempts + outcome.attempts)
+
+    async def _ask(self, way: Way, request: Request) -> Outcome | None:
+        """Ask one that others stand behind; None when it is passed over."""
+        if self._is_down(way):
+            return None
+        try:
+            return await way.paced.ask(replace(request, model=way.model))
+        except RunStopped:
+            if self._is_down(way):
+                return None
+            raise
+
+    def _is_down(self, way: Way) -> bool:
+        return way.paced.breaker.is_open and self._goes_on(way.paced.breaker.last)
+
+    def _goes_on(self, result: Completion | ProviderError | None) -> bool:
+        if not isinstance(result, ProviderError):
+            return False
+        return result.kind in self._on or family_of(result.kind) in self._on
