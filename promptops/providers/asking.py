@@ -154,6 +154,8 @@ class Asker:
                     break
                 if limit is not None and first is not None and event.name != "ping":
                     limit.go_on()
+        if limit is not None:
+            limit.timeout.reschedule(None)  # the answer is here, whatever still follows it
         return replace(deltas.completion(), first_token_seconds=first)
 
 

@@ -64,13 +64,19 @@ def test_a_stream_that_stands_still_is_left(serve, said) -> None:
 def test_a_stream_may_last_longer_than_any_of_its_pauses(serve) -> None:
     async def slowly(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD)
-        for part in (*[TOKEN] * 6, END):
+        for part in (*[TOKEN] * 13, END):
             writer.write(part)
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    answer = ask(serve, slowly, Patience(first_token=0.2, idle=0.2), stream=True)
-    assert answer.text == "aaaaaa"
+    answer = ask(serve, slowly, Patience(first_token=0.5, idle=0.5), stream=True)
+    assert answer.text == "a" * 13
+
+
+def test_a_stream_that_stays_open_after_its_end_is_an_answer(serve) -> None:
+    stays_open = dripping(HEAD, TOKEN, END, then=b"", every=5)
+    answer = ask(serve, stays_open, Patience(idle=0.045), stream=True)
+    assert answer.text == "a"
 
 
 def test_an_ordinary_answer_has_no_first_token_to_wait_for(serve, reply, chat) -> None:
