@@ -30,6 +30,7 @@ BASE, NEW = f"sha256:{'b' * 64}", f"sha256:{'c' * 64}"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / "promptops.yaml").write_text('providers: {bot: {kind: python, target: "bots:answer"}}\n')
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts/p.prompt.yaml").write_text(PROMPT)
     (tmp_path / "prompts/p.samples.jsonl").write_text('{"inputs": {"message": "well?"}}\n')
