@@ -25,7 +25,8 @@ from promptops.errors import (
 )
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
 from promptops.providers.answers import completion_from_response
-from promptops.providers.openai import OpenAI, open_openai
+from promptops.providers.openai import Chat, OpenAI, open_openai
+from promptops.providers.sse import Event
 
 KEY = "sk-a-very-secret-key-0123456789"
 REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
@@ -547,10 +548,20 @@ WIRE = Path(__file__).parents[3] / "shared/data/formats/openai_chat/wire_log.jso
 
 @pytest.mark.skipif(not WIRE.exists(), reason="recorded wire logs are not here")
 def test_real_answers_are_read_whole() -> None:
-    read = 0
+    read = streams = 0
     for line in WIRE.read_text(encoding="utf-8").splitlines():
         record: dict[str, Any] = json.loads(line)
         body: Any = record["response"]
+        if isinstance(body, str) and body.startswith("data:"):
+            deltas = Chat().deltas(asked_model="x")
+            for data in body.encode().split(b"\n\n")[:-1]:
+                deltas.add(Event(name="message", data=data.removeprefix(b"data: ")))
+            told = deltas.completion()
+            assert deltas.has_begun
+            assert told.usage.output_tokens
+            assert told.finish_reason == ("tool_calls" if told.tool_calls else "stop")
+            streams += 1
+            continue
         if record["status"] != 200 or not isinstance(body, dict) or "choices" not in body:
             with pytest.raises(ProviderError):
                 completion_from_response(body, asked_model="x")
@@ -566,3 +577,4 @@ def test_real_answers_are_read_whole() -> None:
         assert answer.usage.input_tokens == body["usage"]["prompt_tokens"]
         read += 1
     assert read > 15
+    assert streams == 2
