@@ -19,6 +19,7 @@ from promptops.stats.sandwich import all_alone
 
 Floats = NDArray[np.float64]
 
+HALF_A_DEGREE = 0.5  # of freedom: there are never fewer than one, but for what floating point loses
 ENOUGH = 5  # differences that carry information; with fewer, a standard deviation means little
 TINY = 1e-9  # of the range: what floating point leaves of a constant
 
@@ -71,7 +72,12 @@ class Summary(Moments):
 
     @property
     def spread(self) -> float:
-        """The standard deviation of one unit, as far as the mean's error tells it."""
+        """The standard deviation of one unit, as far as the mean's error tells it.
+
+        0, which tells nothing, where one unit carries so nearly all of the weight that no degree of freedom is left.
+        """
+        if self.grouped is not None and self.grouped.df < HALF_A_DEGREE:
+            return 0.0
         return self.error * math.sqrt(self.units)
 
     @property

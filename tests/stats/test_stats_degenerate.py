@@ -6,17 +6,20 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from promptops.gate import Measured, Outcome, Policy, Rule, decide, decide_first
+from promptops.sequential import Monitor
 from promptops.stats.families import adjust_pvalues
 from promptops.stats.floors import floor_result, never_result
 from promptops.stats.metric import evaluate_metric
 from promptops.stats.paired import paired_mean_ci
 from promptops.stats.results import Status
+from promptops.wagers import Row
 
 NAN = math.nan
 SCALES: dict[str, dict[str, Any]] = {
@@ -197,3 +200,75 @@ def test_a_million_pairs_take_two_seconds_at_most(kind: str, name: str) -> None:
     expected = {"tied": Status.NOT_SHOWN, "one broken": Status.NOT_SHOWN, "all broken": Status.REGRESSION}
     assert found.status == expected.get(name, Status.INCONCLUSIVE)
     assert found.noninferior == (name in ("tied", "one broken"))
+
+
+# Conversations, weights, repeats, slices
+
+
+def shapes(n: int) -> dict[str, dict[str, Any]]:
+    return {
+        "one conversation": {"clusters": np.zeros(n, dtype=int)},
+        "two conversations": {"clusters": np.arange(n) % 2},
+        "weighted": {"weights": np.where(np.arange(n) % 2, 1e-6, 1e6)},
+        "one that outweighs all": {"weights": np.where(np.arange(n) == 0, 1e9, 1.0)},
+        "both": {"clusters": np.arange(n) // 2, "weights": np.ones(n) * 3},
+        "an empty slice": {"slices": {"language=de": np.zeros(n, dtype=bool)}},
+    }
+
+
+def shaped(kind: str, baseline: Any, candidate: Any, more: dict[str, Any]) -> Any:
+    policy = Policy(rules=rules(kind))
+    if "slices" in more:
+        policy = replace(policy, rules=(*policy.rules, replace(policy.rules[0], slice="language=de")))
+    worst = 9.0 if kind == "ratio" else None
+    one = Measured(baseline=baseline, candidate=candidate, worst=worst, **more)
+    return decide(policy, {rule.metric: one for rule in rules(kind)})
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_few_pairs_of_any_shape_never_say_yes(kind: str, n: int) -> None:
+    for name, (baseline, candidate) in few(kind, n).items():
+        for shape, more in shapes(n).items():
+            found = shaped(kind, np.asarray(baseline), np.asarray(candidate), more)
+            assert found.outcome != Outcome.PASS, (name, shape)
+            assert found.metrics[0].guardrail != Status.PASS, (name, shape)
+            assert found.metrics[1].target != Status.BETTER, (name, shape)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", ["one conversation", "two conversations", "one that outweighs all"])
+def test_many_samples_of_hardly_any_units_never_say_yes(kind: str, shape: str) -> None:
+    n = 400
+    rng = np.random.default_rng(8)
+    jitter = rng.uniform(0, 0.2, n) if kind != "binary" else np.zeros(n)
+    columns = {**few(kind, n), "jitter": (LOW[kind] + 0.3 * (kind != "binary") + jitter, LOW[kind] + jitter)}
+    for name, (baseline, candidate) in columns.items():
+        found = shaped(kind, np.asarray(baseline), np.asarray(candidate), shapes(n)[shape])
+        assert found.outcome != Outcome.PASS, name
+        assert found.metrics[0].guardrail != Status.PASS, name
+        assert found.metrics[1].target != Status.BETTER, name
+
+
+@pytest.mark.parametrize("n", [1, 2, 60])
+@pytest.mark.parametrize("repeats", [2, 5])
+@pytest.mark.parametrize("kind", KINDS)
+def test_repeats_of_nothing_are_nothing(kind: str, n: int, repeats: int) -> None:
+    good, lost = np.full((repeats, n), HIGH[kind]), np.full((repeats, n), NAN)
+    for baseline, candidate in ((good, lost), (lost, good), (lost, lost)):
+        found = shaped(kind, baseline, candidate, {})
+        assert found.outcome == Outcome.INCONCLUSIVE
+        assert found.metrics[0].guardrail != Status.PASS
+        assert found.metrics[1].target != Status.BETTER
+    if n <= 2:
+        assert shaped(kind, good, good, {}).metrics[0].guardrail != Status.PASS
+
+
+def test_bets_on_hardly_anything_decide_nothing() -> None:
+    policy = Policy(rules=rules("binary")[:2])
+    for value in ((1.0, 1.0), (0.0, 0.0), (0.0, 1.0), (1.0, NAN), (NAN, NAN)):
+        monitor = Monitor(policy)
+        assert not monitor.decided
+        for _ in range(2):
+            monitor.take([Row(values={rule.metric: value for rule in policy.rules})])
+            assert not monitor.decided
