@@ -325,3 +325,90 @@ def test_the_same_pairs_again_are_not_told_from_new_ones_so_repeats_must_be_aver
     assert again.difference == pytest.approx(once.difference)
     assert again.upper - again.lower < once.upper - once.lower
     assert np.isclose(again.se * math.sqrt(copies), once.se)
+
+
+# Conversations, weights, repeats
+
+
+def gated(columns: tuple[Columns, ...], **more: Any) -> Verdict:
+    measures = {
+        rule.metric: Measured(baseline=np.asarray(before), candidate=np.asarray(after), **more)
+        for rule, (before, after) in zip(RULES, columns, strict=True)
+    }
+    return decide(Policy(rules=RULES), measures)
+
+
+def shown(found: Verdict) -> list[tuple[Any, ...]]:
+    return [(one.rule.metric, one.status, *numbers(one.result)) for one in found.metrics]
+
+
+def same(one: Verdict, other: Verdict) -> None:
+    assert one.outcome == other.outcome
+    for left, right in zip(shown(one), shown(other), strict=True):
+        assert left[:2] == right[:2]
+        assert left[2:] == pytest.approx(right[2:], abs=1e-9)
+
+
+def cluster_codes(data: st.DataObject, n: int) -> np.ndarray:
+    return np.asarray(data.draw(st.lists(st.integers(0, max(1, n // 3)), min_size=n, max_size=n)))
+
+
+@given(whole, st.data())
+@settings(deadline=None, max_examples=40)
+def test_what_conversations_are_called_changes_nothing(
+    columns: tuple[Columns, ...], data: st.DataObject
+) -> None:
+    n = len(columns[0][0])
+    codes = cluster_codes(data, n)
+    names = data.draw(st.permutations(range(int(codes.max()) + 1)))
+    same(gated(columns, clusters=codes), gated(columns, clusters=np.asarray(names)[codes]))
+
+
+@given(whole)
+@settings(deadline=None, max_examples=40)
+def test_conversations_of_one_sample_are_samples(columns: tuple[Columns, ...]) -> None:
+    n = len(columns[0][0])
+    same(gated(columns), gated(columns, clusters=np.arange(n)[::-1]))
+
+
+@given(whole, st.floats(0.2, 50), st.data())
+@settings(deadline=None, max_examples=40)
+def test_only_the_ratio_of_weights_counts(
+    columns: tuple[Columns, ...], factor: float, data: st.DataObject
+) -> None:
+    n = len(columns[0][0])
+    weights = np.asarray(data.draw(st.lists(st.sampled_from([1.0, 2.0, 4.0]), min_size=n, max_size=n)))
+    same(gated(columns, weights=weights), gated(columns, weights=factor * weights))
+
+
+@given(whole, st.integers(2, 4))
+@settings(deadline=None, max_examples=40)
+def test_the_same_answers_again_are_no_evidence(columns: tuple[Columns, ...], copies: int) -> None:
+    once = gated(columns)
+    repeated = tuple(([before] * copies, [after] * copies) for before, after in columns)
+    again = gated(repeated)
+    for one, other in zip(once.metrics, again.metrics, strict=True):
+        assert one.result.difference == pytest.approx(other.result.difference, abs=1e-9)
+        assert other.result.n == one.result.n
+        if one.rule.kind != "binary":  # averaged passes are scores, judged as scores
+            assert shown(once)[1][1:2] == shown(again)[1][1:2]
+            assert other.result.lower == pytest.approx(one.result.lower, abs=1e-9)
+    assert (
+        again.outcome != Outcome.PASS or once.outcome == Outcome.PASS or once.metrics[0].rule.kind == "binary"
+    )
+
+
+@given(whole, st.data())
+@settings(deadline=None, max_examples=40)
+def test_the_order_of_clustered_and_weighted_samples_changes_nothing(
+    columns: tuple[Columns, ...], data: st.DataObject
+) -> None:
+    n = len(columns[0][0])
+    codes = cluster_codes(data, n)
+    weights = np.asarray(data.draw(st.lists(st.sampled_from([1.0, 3.0]), min_size=n, max_size=n)))
+    order = np.asarray(data.draw(st.permutations(range(n))))
+    shuffled = tuple((list(np.asarray(b)[order]), list(np.asarray(c)[order])) for b, c in columns)
+    same(
+        gated(columns, clusters=codes, weights=weights),
+        gated(shuffled, clusters=codes[order], weights=weights[order]),
+    )
