@@ -186,7 +186,7 @@ def cut_json() -> Behaviour:
             yield reply_bytes(body[: len(body) // 2])
             return
         first = _begun(seen)[0].encoded().rstrip(b"\n")
-        yield stream_head() + chunk(first[: len(first) // 2] + b"\n\n") + _LAST_CHUNK
+        yield stream_head(stays=True) + chunk(first[: len(first) // 2] + b"\n\n") + _LAST_CHUNK
 
     return behave
 
@@ -205,7 +205,7 @@ def error_inside(message: str = "something broke", *, kind: str = "invalid_reque
             yield reply_bytes(to_json(error))
             return
         told = Event(role=Role.TEXT, name="error", data=error)
-        yield stream_head() + chunk(_encoded_events([*_begun(seen), told])) + _LAST_CHUNK
+        yield stream_head(stays=True) + chunk(_encoded_events([*_begun(seen), told])) + _LAST_CHUNK
 
     return behave
 
@@ -233,7 +233,7 @@ def unfinished(
             return
         told = events(seen.api, Good())
         left = [] if lacks == "everything" else lacking(told, Role(lacks))
-        yield stream_head() + b"".join(chunk(event.encoded()) for event in left)
+        yield stream_head(stays=close == "clean") + b"".join(chunk(event.encoded()) for event in left)
         if close == "clean":
             yield _LAST_CHUNK
 

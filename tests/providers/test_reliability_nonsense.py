@@ -1,0 +1,106 @@
+"""Bodies and streams that are no answer: counted by their kind, asked again, and never scored."""
+
+from __future__ import annotations
+
+import pytest
+from reliability_help import CHAT, CHAT_STREAMED, STREAMED, WAYS, WHOLE, Way, ask, in_turn
+
+from promptops.messages import Completion, Failure
+from promptops.testing import faults
+from promptops.testing.faults import answer, reply
+from promptops.testing.faulty_server import Behaviour, serve
+
+NONSENSE: dict[str, Behaviour] = {
+    "half of its JSON": faults.cut_json(),
+    "HTML with 200": faults.html(),
+    "an error with 200": faults.error_inside("something broke"),
+    "choices: []": faults.nothing_inside(),
+    "another status than 200": reply({}, 202),
+    "an empty body": reply(b""),
+    "bytes that are no text": reply(b"\xff\xfe\xfd"),
+    "a list": reply(b"[1]"),
+    "no HTTP": faults.garbage(),
+}
+TWO = "attempts: 2"
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("fault", ["half of its JSON", "HTML with 200", "an error with 200", "choices: []"])
+def test_what_is_no_answer_is_malformed(tmp_path, way, fault) -> None:
+    asked = ask(tmp_path, serve(NONSENSE[fault]), way, limits=TWO)
+    (one,) = asked.answers
+    assert isinstance(one, Failure)
+    assert (one.kind, one.attempts, asked.server.count) == ("malformed", 2, 2)
+    assert one.message
+
+
+@pytest.mark.parametrize("fault", [*NONSENSE][4:])
+@pytest.mark.parametrize("way", [CHAT, CHAT_STREAMED], ids=str)
+def test_what_is_not_even_json_is_malformed(tmp_path, way, fault) -> None:
+    assert ask(tmp_path, serve(NONSENSE[fault]), way, limits=TWO).kinds == {"malformed"}
+
+
+@pytest.mark.parametrize("way", WHOLE, ids=str)
+def test_a_body_that_is_cut_is_malformed(tmp_path, way) -> None:
+    asked = ask(tmp_path, serve(faults.cut()), way, limits=TWO)
+    assert (asked.kinds, asked.server.count) == ({"malformed"}, 2)
+
+
+@pytest.mark.parametrize("way", STREAMED, ids=str)
+def test_a_stream_that_is_cut_is_truncated(tmp_path, way) -> None:
+    asked = ask(tmp_path, serve(faults.cut()), way, limits=TWO)
+    assert (asked.kinds, asked.server.count) == ({"truncated"}, 2)
+
+
+@pytest.mark.parametrize("way", STREAMED, ids=str)
+@pytest.mark.parametrize("lacks", ["end", "finish", "everything"])
+@pytest.mark.parametrize("close", ["clean", "cut"])
+def test_a_stream_without_its_end_is_truncated_and_no_end_is_invented(tmp_path, way, lacks, close) -> None:
+    asked = ask(tmp_path, serve(faults.unfinished(lacks=lacks, close=close)), way, limits=TWO)
+    assert (asked.kinds, asked.attempts, asked.server.count) == ({"truncated"}, 2, 2)
+
+
+@pytest.mark.parametrize("way", WHOLE, ids=str)
+def test_an_answer_without_a_finish_reason_is_truncated(tmp_path, way) -> None:
+    assert ask(tmp_path, serve(faults.unfinished()), way, limits=TWO).kinds == {"truncated"}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_nonsense_that_passes_costs_no_answer(tmp_path, way) -> None:
+    script = [faults.html(), faults.cut(), faults.unfinished(), answer("at last")]
+    (one,) = ask(tmp_path, serve(*script), way).answers
+    assert isinstance(one, Completion)
+    assert (one.text, one.finish_reason, one.attempts) == ("at last", "stop", 4)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_an_empty_text_that_stopped_is_an_answer(tmp_path, way) -> None:
+    (one,) = ask(tmp_path, serve(answer("")), way).answers
+    assert isinstance(one, Completion)
+    assert (one.text, one.finish_reason) == ("", "stop")
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_an_answer_that_was_too_long_says_so(tmp_path, way) -> None:
+    (one,) = ask(tmp_path, serve(answer("half", finish_reason="length")), way).answers
+    assert (one.text, one.finish_reason) == ("half", "length")
+
+
+def test_null_beside_tool_calls_is_normal(tmp_path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    (one,) = ask(tmp_path, serve(reply(body))).answers
+    assert (one.text, one.finish_reason, one.tool_calls[0].name) == (None, "tool_calls", "look")
+
+
+@pytest.mark.parametrize(
+    ("way", "fault"),
+    in_turn([CHAT, Way("anthropic"), CHAT_STREAMED], ["HTML with 200", "choices: []"]),
+    ids=str,
+)
+def test_nonsense_for_ever_does_not_end_the_run(tmp_path, way, fault) -> None:
+    asked = ask(tmp_path, serve(NONSENSE[fault]), way, times=40, limits="attempts: 1, concurrency: 8")
+    assert asked.kinds == {"malformed"}
+    assert asked.attempts == asked.server.count == 40
+    assert asked.server.most_at_once <= 8
