@@ -20,7 +20,7 @@ from promptops.providers.anthropicstream import Messages
 from promptops.providers.asking import Asker, Patience, open_asker
 from promptops.providers.dialect import Dialect
 from promptops.providers.geminianswers import Generate
-from promptops.providers.keys import read_key
+from promptops.providers.keys import read_header, read_key
 from promptops.providers.openai import Chat
 from promptops.providers.responses import Responses
 from promptops.workspace import Workspace
@@ -123,10 +123,12 @@ async def open_api(spec: ProviderSpec, workspace: Workspace, *, at_once: int) ->
         ConfigError: a variable is missing, or an address, a header or `ca_file` cannot be used.
     """
     environ = workspace.environ
-    headers = {
-        name: value if isinstance(value, str) else read_key(value.env, environ)
+    named = {
+        name: read_header(value.env, environ)
         for name, value in spec.headers.items()
+        if not isinstance(value, str)
     }
+    written = {name: value for name, value in spec.headers.items() if isinstance(value, str)}
     times = spec.timeouts or Timeouts()
     async with open_asker(
         _dialect(spec),
@@ -134,7 +136,8 @@ async def open_api(spec: ProviderSpec, workspace: Workspace, *, at_once: int) ->
         api_key(spec, environ),
         at_once=at_once,
         stream=spec.stream,
-        headers=headers,
+        headers=written | named,
+        secrets=named.values(),
         patience=Patience(connect=times.connect, first_token=times.first_token, idle=times.idle),
         ca_file=workspace.folder / spec.ca_file if spec.ca_file else None,
     ) as asker:

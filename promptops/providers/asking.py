@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
 
     stream: bool
     headers: Mapping[str, str] | None
+    secrets: Iterable[str]
     patience: Patience | None
     max_bytes: int
     clock: Callable[[], float]
@@ -63,7 +64,9 @@ class Opened(Options, total=False):
 class Asker:
     """A provider at `base_url` that speaks a dialect; asks once, retries nothing.
 
-    `headers` come after the dialect's own. `now` is in seconds since 1970, for dates that servers name.
+    `headers` come after the dialect's own. `secrets` are values, besides the key, that no message and no answer may
+    show; headers whose name speaks of a key are among them anyway. `now` is in seconds since 1970, for dates that
+    servers name.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Asker:
         *,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
+        secrets: Iterable[str] = (),
         patience: Patience | None = None,
         max_bytes: int = http.MAX_BODY,
         clock: Callable[[], float] = time.monotonic,
@@ -85,7 +89,7 @@ class Asker:
         self._patience, self._max_bytes = patience or Patience(), max_bytes
         self._clock, self._now = clock, now
         self._urls: dict[str, http.Url] = {}
-        self._secrets = _secrets(api_key, headers or {})
+        self._secrets = _secrets(api_key, headers or {}, secrets)
         own = {"content-type": "application/json", **dialect.headers(api_key)}
         given = {name.lower(): value for name, value in (headers or {}).items()}
         self._headers = _checked(own | given)
@@ -210,10 +214,12 @@ def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
-def _secrets(api_key: str | None, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what must never be shown: the key, and headers that carry one under another name."""
+def _secrets(api_key: str | None, headers: Mapping[str, str], more: Iterable[str]) -> tuple[str, ...]:
+    """Return what must never be shown: of `Bearer KEY` also the key alone, as a server may quote it."""
     named = [value for name, value in headers.items() if _KEY_HEADER.search(name)]
-    return tuple(secret for secret in (api_key or "", *named) if len(secret) >= SHORTEST_SECRET)
+    values = [value for value in (api_key or "", *named, *more) if value]
+    parts = [part for value in values for part in (value, value.rpartition(" ")[2])]
+    return tuple(dict.fromkeys(part for part in parts if len(part) >= SHORTEST_SECRET))
 
 
 @asynccontextmanager

@@ -35,6 +35,19 @@ def read_key(name: str, environ: Mapping[str, str]) -> str:
     return key
 
 
+def read_header(name: str, environ: Mapping[str, str]) -> str:
+    """Return the value that the variable `name` holds for a header, which may be of several words: `Bearer …`.
+
+    Raises:
+        ConfigError: the variable is missing or empty; what cannot be sent is found where headers are checked.
+    """
+    value = environ.get(name, "").strip()
+    if not value:
+        state = "is empty" if name in environ else "is not set"
+        raise ConfigError(f"the environment variable {name} {state}; it has to hold a header's value")
+    return value
+
+
 def one_line(text: str, *, secrets: Iterable[str] = (), limit: int = 300) -> str:
     """Return foreign text fit for an error message: one line, no control characters, no key, cut to `limit`.
 

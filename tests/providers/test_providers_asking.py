@@ -124,3 +124,26 @@ def test_a_host_that_cannot_be_looked_up_is_refused() -> None:
 
     with pytest.raises(Refused, match="no usable address"):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"X-Api-Key": "Bearer quite-secret"}},
+        {"headers": {"X-Team": "Bearer quite-secret"}, "secrets": ["Bearer quite-secret"]},
+    ],
+)
+def test_the_value_of_a_header_is_shown_neither_in_an_error_nor_in_an_answer(
+    serve, reply, chat, options
+) -> None:
+    async def run(behaviour: bytes) -> Any:
+        async with (
+            serve(behaviour) as server,
+            open_openai(server.url, None, at_once=1, **options) as provider,
+        ):
+            return await provider.complete(REQUEST)
+
+    assert asyncio.run(run(reply(chat("Bearer of what is quite-secret")))).text == "Bearer of what is [key]"
+    with pytest.raises(Refused, match=r"\[key\] is no good") as caught:
+        asyncio.run(run(reply({"error": {"message": "quite-secret is no good"}}, "401 Unauthorized")))
+    assert "quite-secret" not in str(caught.value)

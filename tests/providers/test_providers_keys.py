@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptops.errors import ConfigError
-from promptops.providers.keys import one_line, read_key
+from promptops.providers.keys import one_line, read_header, read_key
 
 
 def test_a_key_is_read_without_the_spaces_around_it() -> None:
@@ -33,3 +33,13 @@ def test_a_key_across_the_cut_leaves_no_half() -> None:
 
 def test_lone_surrogates_can_be_printed() -> None:
     one_line("\ud800").encode("utf-8")
+
+
+def test_a_headers_value_may_be_of_several_words() -> None:
+    assert read_header("MY_HEADER", {"MY_HEADER": " Bearer abc\n"}) == "Bearer abc"
+
+
+@pytest.mark.parametrize("environ", [{}, {"MY_HEADER": " "}])
+def test_a_headers_variable_that_is_missing_or_empty_is_named(environ) -> None:
+    with pytest.raises(ConfigError, match="MY_HEADER is"):
+        read_header("MY_HEADER", environ)
