@@ -72,7 +72,7 @@ class Completion:
 
     `text` is None only beside tool calls. `seconds` and `first_token_seconds` are of the attempt that answered,
     by a monotonic clock. `cost` is in US dollars, None where the price is unknown. `cached` says that this run
-    did not ask for it.
+    did not ask for it, `imported` that nobody did here: it came in a file.
     """
 
     text: str | None
@@ -85,6 +85,7 @@ class Completion:
     cost: float | None = None
     attempts: int = 1
     cached: bool = False
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from promptops.yamltext import write_yaml
 
 MAX_BYTES: Final = 8_000_000
 MAX_FALLBACKS: Final = 20
-ADDED: Final = frozenset({"anchors", "basis", "look"})
+ADDED: Final = frozenset({"anchors", "basis", "imported", "look"})
 _VERSION_NAME = re.compile(r"v[0-9]+")
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=200)]
@@ -136,7 +136,8 @@ class Evidence(_Record):
     `metrics` are rows of numbers and names as the gate judged them, `run` the id of the run that asked. `basis` is
     everything that the verdict was reached from (`promptops.basis`), so that it can be reached again. `look` says
     how often this question had been asked, this time included, None where nobody knows; `anchors` are tests of the
-    candidate against what its metrics are measured from in the long run.
+    candidate against what its metrics are measured from in the long run. `imported` is how many of the answers came
+    in a file and were not asked for here, None where all of them were.
     """
 
     schema_: Literal["promptops.evidence/1"] = Field(default="promptops.evidence/1", alias="schema")
@@ -152,6 +153,7 @@ class Evidence(_Record):
     basis: dict[str, Any] | None = None
     look: Positive | None = None
     anchors: list[AnchorTest] | None = None
+    imported: Positive | None = None
     tool_version: str
     model: str
     provider: str

@@ -185,10 +185,12 @@ class Stopping(_Part):
 
 
 class Spend(_Part):
-    """Calls of this run, in all the times that it was resumed; dollars are None where a price is unknown, never 0."""
+    """Calls of this run, in all the times that it was resumed; `imported` are those of the cached answers that came
+    in a file; dollars are None where a price is unknown, never 0."""
 
     calls: int = 0
     cached: int = 0
+    imported: int = 0
     failures: int = 0
     usd: float | None = None
 

@@ -299,6 +299,7 @@ def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -
             *about(look, plan.policy.alpha),
             *plan.warnings,
             *_about_models(plan, columns),
+            *_about_imported(spending),
             *flagged_slices(verdict, plan.policy),
         ],
         run=plan.run,
@@ -329,6 +330,13 @@ def _about_models(plan: Plan, columns: Columns) -> list[str]:
     return [f"the same model was asked, and others answered: {names[0]} for live, {names[1]} for new"]
 
 
+def _about_imported(spending: Spending) -> list[str]:
+    """Nobody here saw the model say them: they are worth what the file is worth that they came in."""
+    if not spending.imported:
+        return []
+    return [f"{spending.imported} answers were imported from a file and not asked for here"]
+
+
 def _unscored(columns: Columns) -> Unscored:
     baseline, candidate = columns.unscored["baseline"], columns.unscored["candidate"]
     return Unscored(
@@ -339,4 +347,10 @@ def _unscored(columns: Columns) -> Unscored:
 
 
 def _spend(spending: Spending) -> Spend:
-    return Spend(calls=spending.calls, cached=spending.cached, failures=spending.failures, usd=spending.usd)
+    return Spend(
+        calls=spending.calls,
+        cached=spending.cached,
+        imported=spending.imported,
+        failures=spending.failures,
+        usd=spending.usd,
+    )

@@ -27,6 +27,7 @@ def evidence_of(report: Report, *, at: str) -> Evidence:
         basis=report.basis or None,
         look=report.looks,
         anchors=report.anchors or None,
+        imported=report.cost.imported or None,
         tool_version=report.tool_version,
         model=report.models["candidate"].partition("/")[2],
         provider=report.models["candidate"].partition("/")[0],

@@ -190,10 +190,14 @@ def _count(
     """Return the look, and whether the ledger has to learn of it."""
     before = [entry for entry in ledger.entries if question.is_asked_by(entry)]
     answers = [one for one in told if question.is_answered_by(one)]
-    why = _why_unknown(question, ledger, before, answers, ci=ci)
-    tried = _tried(question, ledger, told, ci=ci)
     same = [entry for entry in before if entry.run == question.run]
     exact = [entry for entry in same if entry.begun == begun]
+    why = _why_unknown(question, ledger, before, answers, ci=ci)
+    if why and exact:
+        # What was not known when this look was taken is not known for the same reason when it is shown again.
+        others = [entry for entry in before if entry not in exact]
+        why = _why_unknown(question, ledger, others, answers, ci=ci) or why
+    tried = _tried(question, ledger, told, ci=ci)
     again = exact or ([] if asked else same)
     number = again[-1].look if again else _number(question, before, answers)
     return Look(number=number, known=not why, why=why, tried=tried), not exact
@@ -240,5 +244,6 @@ def _tried(question: Question, ledger: Ledger, told: tuple[Evidence, ...], *, ci
         if (one.prompt, baseline, one.samples.digest) == here:
             found.add(one.candidate)
     found.add(question.candidate)
-    unknown = ci or not ledger.existed or ledger.unreadable
+    early = not ledger.existed or question.candidate in ledger.present
+    unknown = ci or early or ledger.unreadable
     return None if unknown and len(found) < MANY_CANDIDATES else len(found)

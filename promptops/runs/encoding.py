@@ -30,6 +30,8 @@ _COMPLETION: _Types = {
     "attempts": (int,),
     "cached": (bool,),
 }
+# Left out where it is false, as in all lines of before there was such a thing.
+_IMPORTED: _Types = {"imported": (bool,)}
 _FAILURE: _Types = {"kind": (str,), "message": (str,), "attempts": (int,)}
 _TOOL_CALL: _Types = {"id": (str,), "name": (str,), "arguments": (str,)}
 _USAGE: _Types = {field.name: (int, NoneType) for field in fields(Usage)}
@@ -146,6 +148,7 @@ def answer_to_dict(answer: Answer) -> dict[str, Any]:
         "cost": answer.cost,
         "attempts": answer.attempts,
         "cached": answer.cached,
+        **({"imported": True} if answer.imported else {}),
     }
 
 
@@ -166,7 +169,8 @@ def completion_from_dict(value: Any) -> Completion:
     Raises:
         ValueError: it is not exactly one.
     """
-    read = dict(_exactly(value, _COMPLETION, what="an answer"))
+    types = {**_COMPLETION, **_IMPORTED} if isinstance(value, dict) and "imported" in value else _COMPLETION
+    read = dict(_exactly(value, types, what="an answer"))
     read["usage"] = Usage(**_exactly(read["usage"], _USAGE, what="usage"))
     read["tool_calls"] = tuple(
         ToolCall(**_exactly(call, _TOOL_CALL, what="a tool call")) for call in read["tool_calls"]

@@ -286,7 +286,7 @@ def _half(index: int, sample: Sample, role: Role, asked_at: float, answer: Compl
 
 
 def _from_cache(kept: Kept) -> Completion:
-    return replace(kept.completion, cached=True)
+    return replace(kept.completion, cached=True, imported=kept.imported)
 
 
 def _second_first(seed: int, sample_id: str) -> bool:

@@ -17,10 +17,11 @@ _PARTS_OF_A_DOLLAR = 10**12
 
 @dataclass(slots=True)
 class Spending:
-    """Attempts that were made, answers from the cache, calls that failed, and dollars; grows with every pair."""
+    """Attempts, answers from the cache (and how many of them were imported), calls that failed, dollars."""
 
     calls: int = 0
     cached: int = 0
+    imported: int = 0
     failures: int = 0
     _parts: int = 0
 
@@ -28,6 +29,7 @@ class Spending:
         for answer in (pair.baseline, pair.candidate):
             if isinstance(answer, Completion) and answer.cached:
                 self.cached += 1
+                self.imported += answer.imported
                 continue
             self.calls += answer.attempts
             if isinstance(answer, Failure):

@@ -94,6 +94,19 @@ def test_a_run_that_begins_anew_is_another_look_only_if_somebody_was_asked(plan:
     assert take(plan, begun="fourth").number == 3
 
 
+def test_what_is_shown_again_gives_the_same_reason(folder: Path) -> None:
+    first = take(plan_in(folder))
+    assert "this clone does not know" in first.why
+    assert take(plan_in(folder)) == first
+
+
+def test_what_is_shown_again_in_ci_gives_the_same_reason(folder: Path) -> None:
+    in_ci = plan_in(folder, {"CI": "true"})
+    first = take(in_ci)
+    assert "forgets" in first.why
+    assert take(in_ci) == first
+
+
 def test_what_would_be_the_next_look_is_told_and_not_written(plan: Plan) -> None:
     assert next_look(plan).number == 1
     take(plan)

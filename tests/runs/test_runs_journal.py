@@ -322,6 +322,7 @@ completions = st.builds(
     cost=number,
     attempts=st.integers(0, 9),
     cached=st.booleans(),
+    imported=st.booleans(),
 )
 answers = completions | st.builds(Failure, kind=text, message=text, attempts=st.integers(0, 9))
 pairs = st.builds(Pair, index=st.integers(0, 10**6), sample_id=text, baseline=answers, candidate=answers)

@@ -274,12 +274,17 @@ def test_only_recorded_answers_are_used_when_told_so_and_a_missing_one_is_named(
     assert echo.asked == []
 
 
-def test_imported_answers_are_counted(samples, cache, tmp_path) -> None:
+def test_imported_answers_are_counted_and_stay_marked(samples, cache, tmp_path) -> None:
     run(samples(3), arms(Echo()), cache=cache)
     cache.export(tmp_path / "e.jsonl")
     with Cache.open(tmp_path / "other.db") as other:
         other.import_(tmp_path / "e.jsonl")
-        assert run(samples(3), arms(Echo()), cache=other)[1].imported == 6
+        with Journal.open(tmp_path / "run", HEADER) as journal:
+            pairs, progress = run(samples(3), arms(Echo()), cache=other, journal=journal)
+    assert progress.imported == 6
+    assert all(pair.baseline.imported and pair.candidate.imported for pair in pairs)
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        assert run(samples(3), arms(Echo()), journal=journal)[0] == pairs
 
 
 def test_a_first_release_has_no_baseline(samples, tmp_path) -> None:
