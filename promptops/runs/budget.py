@@ -1,8 +1,9 @@
 """A limit in US dollars, shared by everything that spends in a run.
 
 It stops before overspending, as far as anybody can know: a call is admitted when what was spent, plus the
-dearest call so far for every call under way and for this one, stays within the limit. Until one call has
-told its price, calls go one at a time. Calls without a known price cost nothing here.
+dearest call so far for every call under way and for this one, stays within the limit; else it waits for what
+is under way, which may have cost less. Until one call was answered, calls go one at a time. Answers without a
+known price cost nothing here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from contextlib import asynccontextmanager
 from promptops.errors import RunStopped
 
 Charge = Callable[[float | None], None]
+# A sum of many small costs may be a little more than it should be by rounding.
+_ROUNDING = 1e-12
 
 
 class Budget:
@@ -25,10 +28,11 @@ class Budget:
         self._under_way = 0
         self._dearest: float | None = None
         self._first = asyncio.Lock()
+        self._ended = asyncio.Event()
 
     @asynccontextmanager
     async def one_call(self) -> AsyncIterator[Charge]:
-        """Admit one call; inside, what it gives is called with the cost, None where nobody knows it.
+        """Admit one call; inside, what it gives is called with the cost of the answer if there is one.
 
         Raises:
             RunStopped: the call could bring the sum over the limit.
@@ -38,29 +42,36 @@ class Budget:
                 if self._dearest is None:
                     async with self._admitted() as charge:
                         yield charge
-                    # A call that told no price ends the waiting, too: none of the others may ever tell one.
-                    self._dearest = self._dearest or 0.0
                     return
         async with self._admitted() as charge:
             yield charge
 
     @asynccontextmanager
     async def _admitted(self) -> AsyncIterator[Charge]:
-        ahead = (self._under_way + 1) * (self._dearest or 0.0)
-        if self.spent >= self.limit or self.spent + ahead > self.limit:
-            raise RunStopped(
-                f"the budget of ${self.limit:.2f} is reached: ${self.spent:.4f} spent;"
-                " what was finished is kept; run again with a larger budget to resume"
-            )
+        while not self._fits(self._under_way + 1):
+            if not self._under_way or not self._fits(1):
+                raise self._reached()
+            await self._ended.wait()
         self._under_way += 1
         try:
             yield self.add
         finally:
             self._under_way -= 1
+            # A new event for those who wait from now on.
+            self._ended.set()
+            self._ended = asyncio.Event()
+
+    def _fits(self, calls: int) -> bool:
+        most = self.spent + calls * (self._dearest or 0.0)
+        return self.spent < self.limit and most <= self.limit * (1 + _ROUNDING)
+
+    def _reached(self) -> RunStopped:
+        return RunStopped(
+            f"the budget of ${self.limit:.2f} is reached: ${self.spent:.4f} spent;"
+            " what was finished is kept; run again with a larger budget to resume"
+        )
 
     def add(self, cost: float | None) -> None:
-        """Count what one call cost."""
-        if cost is None:
-            return
-        self.spent += cost
-        self._dearest = max(cost, self._dearest or 0.0)
+        """Count what one answer cost, None where nobody knows it: then the others may never tell a price either."""
+        self.spent += cost or 0.0
+        self._dearest = max(cost or 0.0, self._dearest or 0.0)

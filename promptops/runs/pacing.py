@@ -108,7 +108,8 @@ class Paced:
             else:
                 async with self._budget.one_call() as charge:
                     outcome = await self._retrying.ask(request)
-                    charge(outcome.result.cost if isinstance(outcome.result, Completion) else None)
+                    if isinstance(outcome.result, Completion):
+                        charge(outcome.result.cost)
             self.breaker.judge(outcome)
         return outcome
 
