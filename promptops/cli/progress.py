@@ -40,9 +40,10 @@ class ProgressLine:
     began: float | None = None
     drawn: float = 0.0
     printed: int = 0
+    last: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
-        now = self.clock()
+        now, self.last = self.clock(), progress
         if self.began is None:
             self.began = now
         total = progress.total or progress.done

@@ -58,8 +58,7 @@ def promote(
 
     Refused when the candidate is worse (exit 3) or when the samples cannot tell (exit 4).
     """
-    import asyncio
-
+    from promptops.cli.asking import ask
     from promptops.cli.here import workspace
     from promptops.cli.output import note
     from promptops.cli.progress import ProgressLine, before_asking
@@ -81,7 +80,7 @@ def promote(
     )
     line = ProgressLine(what="pairs" if repeats > 1 else "samples")
     options = Options(say=note, recorded=recorded, on_progress=line)
-    outcome = asyncio.run(release(here, prompt, wish, options=options, now=_now, before_asking=before_asking))
+    outcome = ask(release(here, prompt, wish, options=options, now=_now, before_asking=before_asking), line)
     _show(outcome, json=json)
 
 
@@ -122,15 +121,15 @@ def rollback(
 
 
 def _retested(here: Workspace, target: Target) -> Report:
-    import asyncio
-
+    from promptops.cli.asking import ask
     from promptops.cli.output import note
     from promptops.cli.progress import ProgressLine, before_asking
     from promptops.evaluation.evaluate import Options
     from promptops.releasing.retest import retest
 
-    options = Options(say=note, on_progress=ProgressLine())
-    return asyncio.run(retest(here, target, options=options, before_asking=before_asking))
+    line = ProgressLine()
+    options = Options(say=note, on_progress=line)
+    return ask(retest(here, target, options=options, before_asking=before_asking), line)
 
 
 def _now() -> datetime:

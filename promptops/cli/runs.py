@@ -1,4 +1,4 @@
-"""`try`, `test`, `report`, `cache`: asking models and reading what they answered."""
+"""`try`, `test`, `report`: asking models and reading what they answered."""
 
 from __future__ import annotations
 
@@ -41,19 +41,6 @@ def commands(app: typer.Typer) -> None:
     app.command("try", cls=Command)(try_)
     app.command("test", cls=Command)(test)
     app.command("report", cls=Command, hidden=True)(report)
-    cache = typer.Typer(
-        help="Answers already paid for: stats, export, import, clear.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-    )
-    for name, function in (
-        ("stats", cache_stats),
-        ("export", cache_export),
-        ("import", cache_import),
-        ("clear", cache_clear),
-    ):
-        cache.command(name, cls=Command)(function)
-    app.add_typer(cache, name="cache", hidden=True)
 
 
 def test(
@@ -78,8 +65,7 @@ def test(
     Every recorded sample is answered by both versions. Without a name: every prompt that differs from what is
     live. Exit code 0 pass, 3 regression, 4 inconclusive.
     """
-    import asyncio
-
+    from promptops.cli.asking import ask
     from promptops.cli.here import workspace
     from promptops.cli.output import note, reaching
     from promptops.cli.progress import ProgressLine, before_asking
@@ -94,15 +80,15 @@ def test(
         sequential=sequential,
         repeats=repeats,
     )
-    options = Options(
-        say=note, recorded=recorded, on_progress=ProgressLine(what="pairs" if repeats > 1 else "samples")
-    )
+    line = ProgressLine(what="pairs" if repeats > 1 else "samples")
+    options = Options(say=note, recorded=recorded, on_progress=line)
     if markdown is not None:
         # Before anything is paid: a report that cannot be written would come too late to say so.
         with reaching(markdown):
             markdown.open("a").close()
-    tested = asyncio.run(
-        test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run)
+    tested = ask(
+        test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run),
+        line,
     )
     _show(tested, json=json, markdown=markdown, explain=explain)
     if tested.stopped:
@@ -171,8 +157,7 @@ def try_(
 
     The inner loop: the prompt's diff, both answers, the scorers' ticks; never a verdict.
     """
-    import asyncio
-
+    from promptops.cli.asking import ask
     from promptops.cli.here import workspace
     from promptops.cli.output import console, note, show_json
     from promptops.evaluation.trial import Trial, try_prompt
@@ -190,7 +175,7 @@ def try_(
     )
 
     def once() -> None:
-        shown = asyncio.run(try_prompt(workspace(), wanted, say=note))
+        shown = ask(try_prompt(workspace(), wanted, say=note))
         if json:
             show_json(trial_json(shown))
         else:
@@ -234,49 +219,3 @@ def report(
         print_report(found, console())
         if explain:
             _explain(found)
-
-
-def cache_stats(json: Json = False) -> None:
-    """How many answers are kept, and since when."""
-    from promptops.cli.here import cache, workspace
-    from promptops.cli.output import show, show_json
-
-    with cache(workspace()) as kept:
-        stats = kept.stats()
-    if json:
-        show_json({"schema": "promptops.cache/1", "answers": stats.answers, "bytes": stats.bytes})
-    else:
-        show(f"{stats.answers} answers, {stats.bytes:,} bytes")
-
-
-def cache_export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write JSON lines.")],
-) -> None:
-    """Write every kept answer to a file; it holds no keys and no headers."""
-    from promptops.cli.here import cache, workspace
-    from promptops.cli.output import note, reaching
-
-    with cache(workspace()) as kept, reaching(file):
-        note(f"{kept.export(file)} answers written to {file}")
-
-
-def cache_import(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files that `cache export` wrote.")],
-) -> None:
-    """Take answers from files; they are marked as imported."""
-    from promptops.cli.here import cache, workspace
-    from promptops.cli.output import note, reaching
-
-    with cache(workspace()) as kept:
-        for file in files:
-            with reaching(file):
-                note(f"{kept.import_(file)} answers taken from {file}")
-
-
-def cache_clear() -> None:
-    """Forget every kept answer of this folder."""
-    from promptops.cli.here import cache, workspace
-    from promptops.cli.output import note
-
-    with cache(workspace()) as kept:
-        note(f"{kept.clear()} answers forgotten")

@@ -9,17 +9,19 @@ never come here.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from promptops.errors import InvalidFile, Problem, PromptopsError, RunStopped
 from promptops.messages import Completion
+from promptops.runs.cachestats import Stats, read_stats
 from promptops.runs.encoding import answer_to_dict, completion_from_dict, from_line, to_line
 
 SCHEMA = "promptops.cache/1"
@@ -27,7 +29,6 @@ _VERSION = 1
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, asked_at REAL, imported INTEGER, answer BLOB)"
 )
-_COUNT = "SELECT count(*), total(imported), total(length(answer)), min(asked_at), max(asked_at) FROM answers"
 _PATIENCE = 30.0  # seconds that one run waits for another one's commit
 _COMMIT_EVERY = 1.0  # seconds
 _COMMIT_AT = 500  # answers
@@ -40,17 +41,6 @@ class Kept:
     completion: Completion
     asked_at: float
     imported: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
-    """What is in a cache; times in seconds since 1970, None when it is empty."""
-
-    answers: int
-    imported: int
-    bytes: int
-    oldest: float | None
-    newest: float | None
 
 
 class Cache:
@@ -113,10 +103,14 @@ class Cache:
         self._committed = self._clock()
 
     def export(self, path: Path) -> int:
-        """Write all answers as JSON lines, sorted by key, and return how many; same cache, same bytes."""
+        """Write all answers as JSON lines, sorted by key, and return how many; same cache, same bytes.
+
+        Raises:
+            OSError: the file cannot be written; one that was there before is still there.
+        """
         self.flush()
         count = 0
-        with path.open("wb") as file, self._working():
+        with writing(path) as file, self._working():
             file.write(to_line({"schema": SCHEMA}))
             for key, asked_at, answer in self._connection.execute(
                 "SELECT key, asked_at, answer FROM answers ORDER BY key"
@@ -132,24 +126,30 @@ class Cache:
             InvalidFile: with the line; then nothing was added.
         """
         rows = list(_exported(path))
-        before = self.stats().answers
+        before = self.count()
         self._write(
             "INSERT OR IGNORE INTO answers (key, asked_at, imported, answer) VALUES (?, ?, 1, ?)", rows
         )
-        return self.stats().answers - before
+        return self.count() - before
 
-    def stats(self) -> Stats:
-        """Count what is here."""
+    def count(self, *, before: float | None = None) -> int:
+        """Count the answers, or those that were asked before a time (seconds since 1970)."""
+        self.flush()
+        query = "SELECT count(*) FROM answers WHERE asked_at < ?"
+        with self._working():
+            return int(self._connection.execute(query, (_when(before),)).fetchone()[0])
+
+    def stats(self, *, before: float = 0.0) -> Stats:
+        """Say what is here, by model; answers from before a time are counted as old."""
         self.flush()
         with self._working():
-            answers, imported, size, oldest, newest = self._connection.execute(_COUNT).fetchone()
-        return Stats(answers=answers, imported=int(imported), bytes=int(size), oldest=oldest, newest=newest)
+            return read_stats(self._connection, before=before)
 
-    def clear(self) -> int:
-        """Forget every answer and return how many there were."""
-        answers = self.stats().answers
+    def clear(self, *, before: float | None = None) -> int:
+        """Forget every answer, or those that were asked before a time, and return how many there were."""
+        answers = self.count(before=before)
         with self._working():
-            self._connection.execute("DELETE FROM answers")
+            self._connection.execute("DELETE FROM answers WHERE asked_at < ?", (_when(before),))
             self._connection.execute("VACUUM")
         return answers
 
@@ -222,6 +222,28 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(0.01)
+
+
+def _when(before: float | None) -> float:
+    return math.inf if before is None else before
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Write a whole file or nothing; what is no ordinary file, such as a pipe, is written to as it is."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        with beside.open("wb") as file:
+            yield file
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def _exported(path: Path) -> Iterator[tuple[str, float, bytes]]:

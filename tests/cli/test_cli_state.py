@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 
+import pytest
 from cli_help import ID, N, Project
 
 
@@ -29,3 +31,49 @@ def test_imported_answers_are_marked_in_the_report_and_in_the_evidence(project: 
     ]
     assert sorted(one.get("imported", 0) for one in evidence) == [0, 2 * N]
     assert project.run("verify").code == 0
+
+
+def test_the_cache_tells_what_it_holds_by_model_and_age(project: Project) -> None:
+    project.reword("calm")
+    project.run("test")
+    kept = project.run("cache", "stats", "--json").json
+    (one,) = kept["models"]
+    assert (kept["schema"], kept["answers"], kept["imported"]) == ("promptops.cache/1", 2 * N, 0)
+    assert (one["model"], one["answers"], one["old"]) == ("small", 2 * N, 0)
+    assert abs(one["newest"] - time.time()) < 600
+    said = project.run("cache", "stats").out.splitlines()
+    assert said[0].startswith(f"{2 * N} answers, ")
+    assert said[1].startswith(f"small: {2 * N} answers, ")
+    project.run("cache", "export", "../answers.jsonl")
+    assert project.run("cache", "clear", "--older-than", "1d").err == "0 answers forgotten\n"
+    assert project.run("cache", "clear", "--dry-run").err == f"{2 * N} answers would be forgotten\n"
+    assert project.run("cache", "clear").err == f"{2 * N} answers forgotten\n"
+    assert project.run("cache", "stats").out == "0 answers, 0 bytes\n"
+    assert project.run("cache", "import", "../answers.jsonl").err.startswith(f"{2 * N} answers taken from")
+    said = project.run("cache", "stats").out.splitlines()
+    assert said[0].endswith(f", {2 * N} imported")
+
+
+@pytest.mark.parametrize("age", ["soon", "-1d", "30", ""])
+def test_an_age_that_is_none_is_refused(project: Project, age: str) -> None:
+    said = project.run("cache", "clear", "--older-than", age)
+    assert said.code == 2
+    assert "expected a length of time" in said.err
+    assert project.run("cache", "stats", "--json").json["answers"] == N
+
+
+def test_without_a_key_the_recorded_answers_decide_and_a_missing_one_ends_the_run(project: Project) -> None:
+    project.reword("calm")
+    project.run("test")
+    project.run("cache", "export", "../answers.jsonl")
+    lines = (project.path.parent / "answers.jsonl").read_text().splitlines(keepends=True)
+    project.forget()
+    calls = project.calls()
+    (project.path.parent / "fewer.jsonl").write_text("".join(lines[:-1]))
+    project.run("cache", "import", "../fewer.jsonl")
+    said = project.run("test", "--recorded")
+    assert said.code == 7
+    assert "answer is not among the recorded ones" in said.err
+    project.run("cache", "import", "../answers.jsonl")
+    assert project.run("test", "--recorded").code == 0
+    assert project.calls() == calls

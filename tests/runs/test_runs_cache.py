@@ -148,14 +148,39 @@ def test_a_damaged_export_adds_nothing_and_names_the_line(path, tmp_path, damage
 
 def test_stats_and_clear(path) -> None:
     with Cache.open(path) as cache:
-        assert (cache.stats().answers, cache.stats().oldest) == (0, None)
+        assert (cache.stats().answers, cache.stats().models) == (0, ())
         cache.put("a", ANSWER, 1.0)
         cache.put("b", ANSWER, 3.0)
-        stats = cache.stats()
-        assert (stats.answers, stats.imported, stats.oldest, stats.newest) == (2, 0, 1.0, 3.0)
-        assert stats.bytes > 0
-        assert cache.clear() == 2
+        cache.put("c", replace(ANSWER, model="other"), 200_000.0)
+        other, one = sorted(cache.stats(before=2.0).models, key=lambda found: found.answers)
+        assert (one.model, one.answers, one.imported, one.oldest, one.newest, one.old) == (
+            "m",
+            2,
+            0,
+            1.0,
+            3.0,
+            1,
+        )
+        assert (other.model, other.answers, other.old, other.days) == ("other", 1, 0, "on 1970-01-03")
+        assert one.bytes > other.bytes > 0
+        assert (cache.count(before=3.0), cache.clear(before=3.0)) == (1, 1)
         assert cache.get("a") is None
+        assert cache.get("b") is not None
+        assert cache.clear() == 2
+        assert cache.get("b") is None
+
+
+def test_an_export_that_fails_leaves_the_earlier_one(path, tmp_path) -> None:
+    with Cache.open(path) as cache:
+        cache.put("a", ANSWER, 1.0)
+        cache.export(tmp_path / "e.jsonl")
+        whole = (tmp_path / "e.jsonl").read_bytes()
+        cache.flush()
+        cache._connection.execute("UPDATE answers SET answer = 'no answer'")
+        with pytest.raises(ValueError, match="Expecting"):
+            cache.export(tmp_path / "e.jsonl")
+    assert (tmp_path / "e.jsonl").read_bytes() == whole
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("e.")] == ["e.jsonl"]
 
 
 def test_what_is_no_cache_is_a_clear_error(path, tmp_path) -> None:
