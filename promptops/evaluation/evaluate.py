@@ -16,6 +16,7 @@ from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.ledger import Look, about, at_level, next_look, take_look
 from promptops.evaluation.lines import metric_lines
+from promptops.evaluation.models import Answering
 from promptops.evaluation.ordering import arrange
 from promptops.evaluation.plan import Plan
 from promptops.evaluation.repeating import asked_repeatedly, draws_before
@@ -52,7 +53,8 @@ async def evaluate(plan: Plan, options: Options) -> Report:
     """Run a test, or finish one that was begun, and write its report beside its journal.
 
     Raises:
-        RunStopped: the provider is down or refuses, the budget is reached; what was finished is kept.
+        RunStopped: the provider is down or refuses, the budget is reached, the model that answers to a name is
+            another for one arm than for the other; what was finished is kept.
         ConfigError: a key is missing, a runtime is not installed.
     """
     workspace, limits = plan.workspace, plan.workspace.config.limits
@@ -66,8 +68,8 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
-            spending = Spending()
-            ask = _asking(plan, endpoints, journal, cache, spending, recorded=options.recorded)
+            spending, answering = Spending(), Answering(plan)
+            ask = _asking(plan, endpoints, journal, cache, spending, answering, recorded=options.recorded)
             course = _course(plan, journal) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
             if course is not None:
@@ -81,6 +83,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
                     on_progress=options.on_progress,
                 )
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
+        answering.check()
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.is_new)
         judged = _judged(plan, look, columns, course)
         report = advised(_report(judged, look, spending, journal), judged.plan, judged.basis, look)
@@ -104,6 +107,7 @@ def _asking(
     journal: Journal,
     cache: Cache,
     spending: Spending,
+    answering: Answering,
     *,
     recorded: bool,
 ) -> Ask:
@@ -119,6 +123,7 @@ def _asking(
         def count(sample: Sample, pair: Pair) -> None:
             spending.add(pair)
             finished(sample, pair)
+            answering.add(pair)
 
         return await replay(
             samples,
@@ -298,7 +303,6 @@ def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -
         warnings=[
             *about(look, plan.policy.alpha),
             *plan.warnings,
-            *_about_models(plan, columns),
             *_about_imported(spending),
             *flagged_slices(verdict, plan.policy),
         ],
@@ -317,17 +321,6 @@ def _sample_set(plan: Plan) -> SampleSet:
         weighted=samples.weights is not None,
         repeats=plan.repeats,
     )
-
-
-def _about_models(plan: Plan, columns: Columns) -> list[str]:
-    """An endpoint may change the model behind a name; then the difference is not the prompt's alone."""
-    baseline, candidate = columns.answered_by["baseline"], columns.answered_by["candidate"]
-    if plan.baseline is None or plan.baseline.prompt.spec.model != plan.candidate.prompt.spec.model:
-        return []
-    if baseline == candidate:
-        return []
-    names = [", ".join(sorted(models)) or "none" for models in (baseline, candidate)]
-    return [f"the same model was asked, and others answered: {names[0]} for live, {names[1]} for new"]
 
 
 def _about_imported(spending: Spending) -> list[str]:

@@ -393,7 +393,7 @@ def test_a_change_that_brings_its_own_rules_along_says_so(project: Project) -> N
     assert "this change brings its own scorers, limits or gate along" in said.out
 
 
-def test_another_model_behind_the_same_name_is_named_and_recorded(project: Project) -> None:
+def test_another_model_behind_the_same_name_ends_the_run(project: Project) -> None:
     project.edit(
         "    return right\n",
         '    model = "small-2027" if "polite" in rule else "small-2026"\n'
@@ -403,8 +403,37 @@ def test_another_model_behind_the_same_name_is_named_and_recorded(project: Proje
     project.forget()
     project.reword("polite")
     said = project.run("test")
+    assert said.code == 7
     assert (
-        "the same model was asked, and others answered: small-2026 for live, small-2027 for new" in said.out
+        "bot/small was asked, and others answered: small-2026 for live, small-2027 for new; the difference"
+        " between them is not the prompt's" in said.err
     )
+    assert project.run("test").code == 7, "its answers are kept"
+
+
+def test_a_model_that_changed_in_the_middle_is_named_when_all_have_answered(project: Project) -> None:
+    project.edit(
+        "    return right\n",
+        '    model = "small-2027" if "polite" in rule and "message 7" in message else "small-2026"\n'
+        '    return {"role": "assistant", "content": right, "model": model}\n',
+        name="bots.py",
+    )
+    project.forget()
+    project.reword("polite")
+    said = project.run("test")
+    assert said.code == 7
+    assert "others answered: small-2026 for live, small-2026, small-2027 for new" in said.err
     header = json.loads(next((project.path / ".promptops/runs").glob("*/run.json")).read_text())
-    assert header["answered_by"] == {"baseline": ["small-2026"], "candidate": ["small-2027"]}
+    assert header["answered_by"] == {"baseline": ["small-2026"], "candidate": ["small-2026", "small-2027"]}
+
+
+def test_two_models_that_both_answered_both_versions_are_no_change_between_them(project: Project) -> None:
+    project.edit(
+        "    return right\n",
+        '    model = "small-2027" if "message 7" in message else "small-2026"\n'
+        '    return {"role": "assistant", "content": right, "model": model}\n',
+        name="bots.py",
+    )
+    project.forget()
+    project.reword("polite")
+    assert project.run("test").code != 7
