@@ -52,9 +52,9 @@ class KeyName(Written):
 class Price(Written):
     """US dollars for a million tokens."""
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached: float | None = Field(default=None, ge=0)
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class Timeouts(Written):
@@ -146,7 +146,7 @@ class Limits(Written):
     concurrency: int = Field(default=16, ge=1, le=1024)
     deadline: Duration = 60.0
     attempts: int = Field(default=4, ge=1, le=20)
-    budget_usd: float | None = Field(default=None, gt=0)
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     cache_max_age: Duration = 7 * 86400.0
     models: list[str] | None = None
 

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from promptops.config import HTTP_KINDS, Config, Price, ProviderSpec
+from promptops.config import HTTP_KINDS, Config, ProviderSpec
 from promptops.documents import compose
 from promptops.errors import ConfigError, InvalidFile, NotFound, Refused
 from promptops.evaluation.apis import api_kind, api_url, check_asked, open_api
+from promptops.evaluation.pricing import price_list, pricer
 from promptops.evaluation.routes import Entry, entries_of, left_out
-from promptops.messages import Completion, Request, Usage
+from promptops.messages import Completion, Request
 from promptops.ports import Provider
+from promptops.prices import PriceTable, frozen_prices
 from promptops.prompts.model import Prompt
 from promptops.prompts.render import render_sample, split_model
 from promptops.providers import local
@@ -27,7 +29,6 @@ from promptops.runs.routing import Routed, Way
 from promptops.samples import Sample
 from promptops.workspace import Workspace
 
-MILLION = 1_000_000
 MOST_LOCAL = 4
 
 
@@ -86,7 +87,7 @@ async def open_endpoints(
     Raises:
         ConfigError: a key's variable is missing, a runtime is not installed.
     """
-    config = workspace.config
+    config, prices = workspace.config, frozen_prices()
     opened: dict[str, Paced] = {}
     endpoints: dict[str, Endpoint] = {}
     async with AsyncExitStack() as stack:
@@ -102,13 +103,18 @@ async def open_endpoints(
                     provider = await stack.enter_async_context(
                         _open(entry.provider, entry.spec, workspace, say)
                     )
-                opened[entry.provider] = _paced(provider, entry, workspace, budget, tools or Tools())
+                opened[entry.provider] = _paced(provider, entry, workspace, budget, prices, tools or Tools())
             endpoints[model] = _endpoint(model, entries, opened, workspace)
         yield endpoints
 
 
 def _paced(
-    provider: Provider, entry: Entry, workspace: Workspace, budget: Budget | None, tools: Tools
+    provider: Provider,
+    entry: Entry,
+    workspace: Workspace,
+    budget: Budget | None,
+    prices: PriceTable,
+    tools: Tools,
 ) -> Paced:
     limits, spec = workspace.config.limits, entry.spec
     return Paced(
@@ -119,7 +125,7 @@ def _paced(
         at_once=_at_once(spec, workspace),
         requests_per_minute=spec.requests_per_minute,
         tokens_per_minute=spec.tokens_per_minute,
-        price=_pricer(spec.prices),
+        price=pricer(price_list(spec, workspace.environ, prices)),
         budget=budget,
         clock=tools.clock,
         sleep=tools.sleep,
@@ -197,22 +203,3 @@ def _place(spec: ProviderSpec, workspace: Workspace) -> str:
             return spec.target or ""
         case "command":
             return " ".join(spec.command or [])
-
-
-def _pricer(prices: Mapping[str, Price]) -> Callable[[str, Usage], float | None] | None:
-    """Return how to price an answer; None where the configuration names no price, for then nobody knows one."""
-    if not prices:
-        return None
-
-    def price(model: str, usage: Usage) -> float | None:
-        found = prices.get(model)
-        if found is None or usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        cached = usage.cached_tokens or 0
-        rate = found.input if found.cached is None else found.cached
-        paid = (
-            (usage.input_tokens - cached) * found.input + cached * rate + usage.output_tokens * found.output
-        )
-        return paid / MILLION
-
-    return price

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from promptops.evaluation.arms import MILLION, provider_spec
+from promptops.evaluation.arms import provider_spec
 from promptops.evaluation.earlier import (
     Past,
     earlier_tests,
@@ -19,6 +19,7 @@ from promptops.evaluation.earlier import (
 )
 from promptops.evaluation.ledger import about, next_look
 from promptops.evaluation.plan import Plan
+from promptops.evaluation.pricing import Known, price_list
 from promptops.evaluation.prospects import (
     FloorProspect,
     Frame,
@@ -29,6 +30,7 @@ from promptops.evaluation.prospects import (
     never_prospect,
     target_prospect,
 )
+from promptops.messages import Usage
 from promptops.prompts.render import split_model
 from promptops.rules import ANSWERED, Policy, Rule
 from promptops.samples import Sample
@@ -224,21 +226,20 @@ def price_of(plan: Plan, tests: Sequence[Past]) -> Money:
         return Money(usd=usd, source="as in earlier tests")
     prices = {model: _price(plan, model) for model in sorted(models)}
     if unpriced := [model for model, price in prices.items() if price is None]:
-        return Money(usd=None, source=f"no price of {', '.join(unpriced)} in promptops.yaml")
+        return Money(
+            usd=None, source=f"no price of {', '.join(unpriced)} is known; prices in promptops.yaml tell it"
+        )
     tokens = tokens_a_call(tests) or recorded_tokens(plan.samples.source)
     if tokens is None:
         return Money(
             usd=None, source="no earlier test and no recorded usage says how many tokens a call takes"
         )
-    each = [
-        (tokens[0] * price[0] + tokens[1] * price[1]) / MILLION
-        for price in prices.values()
-        if price is not None
-    ]
-    return Money(usd=sum(each) / len(each), source="by the prices in promptops.yaml")
+    known = [price for price in prices.values() if price is not None]
+    usage = Usage(input_tokens=round(tokens[0]), output_tokens=round(tokens[1]))
+    each = [price.rates.dollars(usage) or 0.0 for price in known]
+    return Money(usd=sum(each) / len(each), source=f"by {known[0].source}")
 
 
-def _price(plan: Plan, model: str) -> tuple[float, float] | None:
+def _price(plan: Plan, model: str) -> Known | None:
     _, spec = provider_spec(plan.workspace.config, model)
-    found = spec.prices.get(split_model(model)[1])
-    return None if found is None else (found.input, found.output)
+    return price_list(spec, plan.workspace.environ).find(split_model(model)[1])

@@ -10,10 +10,11 @@ import pytest
 
 from promptops.config import Config, Defaults, parse_config
 from promptops.errors import ConfigError, NotFound
-from promptops.evaluation.arms import _pricer, provider_spec
+from promptops.evaluation.arms import provider_spec
 from promptops.evaluation.changes import answer_text, describe
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.policy import policy_of
+from promptops.evaluation.pricing import price_list, pricer
 from promptops.gate import Policy, Rule
 from promptops.messages import Completion, Failure, ToolCall, Usage
 from promptops.ports import Scorer
@@ -142,15 +143,13 @@ limits: {models: ["paid/*"]}
 
 
 def test_a_price_is_of_a_million_tokens_and_unknown_stays_unknown() -> None:
-    price = _pricer(parse_config(CONFIG, path="promptops.yaml").providers["paid"].prices)
-    assert price is not None
+    price = pricer(price_list(parse_config(CONFIG, path="promptops.yaml").providers["paid"], {}))
     assert price("big", Usage(input_tokens=1000, output_tokens=500)) == pytest.approx(0.006)
     assert price("big", Usage(input_tokens=1000, output_tokens=500, cached_tokens=400)) == pytest.approx(
         0.0056
     )
     assert price("big", Usage(input_tokens=1000)) is None
     assert price("other", Usage(input_tokens=1, output_tokens=1)) is None
-    assert _pricer({}) is None
 
 
 def test_a_model_names_a_provider_that_is_known_and_allowed() -> None:
