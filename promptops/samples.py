@@ -9,9 +9,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from promptops.canonicaljson import canonical_json
 from promptops.messages import Answer
 
 SCHEMA = "promptops.sample/1"
@@ -136,7 +136,7 @@ def sample_id(record: dict[str, Any], occurrence: int = 0) -> str:
     content = {key: value for key, value in record.items() if key not in ("sample_id", "schema", "source")}
     source = record.get("source") or {}
     identity = {key: source[key] for key in ("trace_id", "span_id") if source.get(key)}
-    text = rfc8785.dumps({"content": content, "source": identity, "occurrence": occurrence})
+    text = canonical_json({"content": content, "source": identity, "occurrence": occurrence})
     return f"smp_{hashlib.sha256(text).hexdigest()[:16]}"
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-import rfc8785
-
+from promptops.canonicaljson import canonical_json
 from promptops.importers.ids import canonical
 from promptops.importers.write import to_record
 from promptops.samples import Sample
@@ -24,7 +23,7 @@ def content_hash(sample: Sample) -> str:
     source = {
         key: value for key, value in record.get("source", {}).items() if key not in ("imported_at", "uri")
     }
-    return hashlib.sha256(rfc8785.dumps(canonical({**record, "source": source}))).hexdigest()
+    return hashlib.sha256(canonical_json(canonical({**record, "source": source}))).hexdigest()
 
 
 def samples_digest(hashes: Iterable[str]) -> str:

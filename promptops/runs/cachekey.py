@@ -9,6 +9,7 @@ from typing import Any
 
 import rfc8785
 
+from promptops.canonicaljson import canonical_json
 from promptops.messages import Message, Request, ToolSpec
 
 
@@ -52,7 +53,7 @@ def _plain(value: Any) -> Any:
 
 def _canonical(value: Any) -> bytes:
     try:
-        return rfc8785.dumps(value)
+        return canonical_json(value)
     except rfc8785.CanonicalizationError:
         # Lone surrogates and integers beyond 2**53 have no canonical form, but they have an exact one.
         return b"not canonical:" + json.dumps(value, sort_keys=True).encode("ascii")
