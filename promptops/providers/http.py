@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +39,14 @@ _MAX_ERROR_BODY = 64 * 2**10
 # Seconds; a server may keep a stream open for ever after its last event.
 _LAST_WORDS = 0.05
 
+
+class _NoCookies(CookieJar):
+    """Takes none: what one call brings must not travel with another, and looking for them costs a tenth of a call."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
+
+
 Client = httpx.AsyncClient
 Response = httpx.Response
 Url = httpx.URL
@@ -59,7 +68,12 @@ def open_client(
     timeout, trusted = httpx.Timeout(None, pool=connect), _trusted(ca_file)
     try:
         return HttpxAiohttpClient(
-            limits=limits, timeout=timeout, follow_redirects=False, trust_env=proxies, verify=trusted
+            limits=limits,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=proxies,
+            verify=trusted,
+            cookies=_NoCookies(),
         )
     except (ValueError, httpx.InvalidURL) as error:
         raise ConfigError(
@@ -111,7 +125,14 @@ async def post(
     Raises:
         ProviderError: the status is no success, or there is no answer; failures to read the body also.
     """
-    request = client.build_request("POST", url, content=body, headers=headers)
+    # Not `client.build_request`: it reads the address anew for every call.
+    request = httpx.Request(
+        "POST",
+        url,
+        content=body,
+        headers={**client.headers, **headers},
+        extensions={"timeout": client.timeout.as_dict()},
+    )
     response: Response | None = None
     try:
         response = await client.send(request, stream=True)
