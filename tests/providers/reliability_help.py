@@ -70,12 +70,11 @@ class Time:
 
 @dataclass
 class Asked:
-    """What came of it: an answer for every call, or why the run ended; what was slept, and what the server saw."""
+    """What came of it: an answer for every call, or why the run ended; what was slept."""
 
     server: FaultyServer
     answers: list[Any] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
-    took: list[float] = field(default_factory=list)
 
     @property
     def kinds(self) -> set[str]:
@@ -137,19 +136,16 @@ async def _ask(
     tools: Tools | None,
     course: Callable[[Ask, FaultyServer], Any] | None,
 ) -> None:
-    loop = asyncio.get_running_loop()
     async with open_endpoints(
         workspace, ["it/tiny"], budget=None, recorded=False, say=print, tools=tools
     ) as endpoints:
         (endpoint,) = endpoints.values()
 
         async def one(wanted: Request) -> Answer | RunStopped:
-            begun = loop.time()
             try:
                 answer: Answer | RunStopped = await endpoint.paced.answer(wanted)
             except RunStopped as stop:
                 answer = stop
-            asked.took.append(loop.time() - begun)
             asked.answers.append(answer)
             return answer
 

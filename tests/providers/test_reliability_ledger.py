@@ -91,13 +91,14 @@ def test_what_no_answer_came_to_is_counted_and_no_score(tmp_path) -> None:
     bad = {3: faults.html(), 7: faults.unfinished(), 11: faults.nothing_inside(), 12: answer("wrong")}
     asked: Counter[int] = Counter()
     with serve(by_message(bad, asked)) as server:
-        write_project(
-            tmp_path, CHAT_STREAMED.entry(server.url), samples=20, limits="concurrency: 4, attempts: 1"
-        )
+        entry, limits = CHAT_STREAMED.entry(server.url), "concurrency: 4, attempts: 2"
+        write_project(tmp_path, entry, samples=20, limits=limits)
         done = promptops(tmp_path, "test", "support", "--json")
     said = json.loads(done.stdout)
     (report,) = said["reports"]
-    assert set(asked.values()) == {1}
+    assert {number for number, times in asked.items() if times == 2} == {3, 7, 11}
+    assert report["cost"]["calls"] == asked.total() == server.count == 23
+    assert report["cost"]["failures"] == 3
     assert report["unscored"] == {"baseline": 0, "candidate": 3, "by_kind": {"malformed": 2, "truncated": 1}}
     (queue,) = (line for line in report["metrics"] if line["name"] == "queue")
     assert queue["candidate_mean"] == pytest.approx(16 / 17), (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from reliability_help import CHAT, CHAT_STREAMED, STREAMED, WAYS, Asked, ask, in_turn
+from reliability_help import CHAT, CHAT_STREAMED, STREAMED, WAYS, Ask, Asked, ask, in_turn, request
 
 from promptops.messages import Failure
 from promptops.testing import faults
 from promptops.testing.faults import answer
-from promptops.testing.faulty_server import Behaviour, serve
+from promptops.testing.faulty_server import Behaviour, FaultyServer, serve
 
 LONG = "a sentence that takes its time. " * 40
 ENDLESS: dict[str, Behaviour] = {
@@ -34,7 +35,7 @@ def test_a_call_ends_at_its_deadline(tmp_path, way, fault) -> None:
     assert asked.answers == [
         Failure(kind="timeout.total", message="it gave no answer within 0.2 s", attempts=1)
     ]
-    assert asked.server.count == 1
+    assert asked.server.count <= 1
 
 
 @pytest.mark.parametrize(("way", "fault"), in_turn(WAYS, ENDLESS), ids=str)
@@ -44,10 +45,17 @@ def test_a_call_of_any_api_ends_at_its_deadline(tmp_path, way, fault) -> None:
 
 @pytest.mark.parametrize("fault", ENDLESS)
 def test_the_deadline_is_kept_within_a_fifth_of_a_second(tmp_path, fault) -> None:
-    # The best of five: what a busy machine adds is not ours.
-    took = waited(tmp_path, ENDLESS[fault], CHAT_STREAMED, deadline=0.3, times=5).took
-    assert min(took) >= 0.29
-    assert min(took) < 0.5
+    async def course(one: Ask, server: FaultyServer) -> None:
+        for _ in range(8):  # a busy machine may be late once and again; that is not ours
+            begun = asyncio.get_running_loop().time()
+            await one(request())
+            took.append(asyncio.get_running_loop().time() - begun)
+            if took[-1] < 0.5:
+                return
+
+    took: list[float] = []
+    ask(tmp_path, serve(ENDLESS[fault]), CHAT_STREAMED, limits="deadline: 0.3", real_time=True, course=course)
+    assert 0.29 <= min(took) < 0.5
 
 
 @pytest.mark.parametrize("way", [CHAT, CHAT_STREAMED], ids=str)
@@ -60,26 +68,27 @@ def test_sixty_four_calls_without_an_answer_leave_nothing_behind(tmp_path, way) 
 
 @pytest.mark.parametrize("way", STREAMED, ids=str)
 @pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (faults.silence(), "timeout.first_token"),
-        (faults.stall(first=False), "timeout.first_token"),
-        (faults.comments(every=0.02), "timeout.first_token"),
-        (faults.stall(), "timeout.idle"),
-        (faults.comments(every=0.02, first=True), "timeout.idle"),
-    ],
-    ids=["silence", "a head", "comments", "half an answer", "comments after half an answer"],
+    "fault",
+    [faults.silence(), faults.stall(first=False), faults.comments(every=0.02)],
+    ids=["silence", "a head", "comments"],
 )
-def test_a_stream_says_what_it_waited_for(tmp_path, way, fault, kind) -> None:
-    asked = ask(
-        tmp_path,
-        serve(fault),
-        way,
-        limits="attempts: 2, deadline: 30",
-        more=", timeouts: {first_token: 0.15, idle: 0.15}",
-    )
+def test_a_stream_that_does_not_begin_says_so(tmp_path, way, fault) -> None:
+    more = ", timeouts: {first_token: 0.2, idle: 20}"
+    asked = ask(tmp_path, serve(fault), way, limits="attempts: 2", more=more)
     (one,) = asked.answers
-    assert (one.kind, one.attempts, asked.server.count) == (kind, 2, 2)
+    assert (one.kind, one.attempts) == ("timeout.first_token", 2)
+    assert asked.server.count <= 2
+
+
+@pytest.mark.parametrize("way", STREAMED, ids=str)
+@pytest.mark.parametrize(
+    "fault", [faults.stall(), faults.comments(every=0.02, first=True)], ids=["nothing more", "comments"]
+)
+def test_a_stream_that_stands_still_says_so(tmp_path, way, fault) -> None:
+    more = ", timeouts: {first_token: 20, idle: 0.2}"
+    asked = ask(tmp_path, serve(fault), way, limits="attempts: 2", more=more)
+    (one,) = asked.answers
+    assert (one.kind, one.attempts, asked.server.count) == ("timeout.idle", 2, 2)
 
 
 def test_a_slow_stream_with_signs_of_life_is_read_to_its_end(tmp_path) -> None:
