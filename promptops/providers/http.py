@@ -14,7 +14,6 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,11 +39,19 @@ _MAX_ERROR_BODY = 64 * 2**10
 _LAST_WORDS = 0.05
 
 
-class _NoCookies(CookieJar):
+class _NoCookies(httpx.Cookies):
     """Takes none: what one call brings must not travel with another, and looking for them costs a tenth of a call."""
 
-    def extract_cookies(self, response: object, request: object) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         pass
+
+
+class _Client(HttpxAiohttpClient):
+    """Over aiohttp, without cookies."""
+
+    @property  # type: ignore[misc]
+    def cookies(self) -> httpx.Cookies:
+        return _NoCookies()
 
 
 Client = httpx.AsyncClient
@@ -67,13 +74,8 @@ def open_client(
     # On this transport `pool` is the whole way to a connection, and `connect` a part of it.
     timeout, trusted = httpx.Timeout(None, pool=connect), _trusted(ca_file)
     try:
-        return HttpxAiohttpClient(
-            limits=limits,
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=proxies,
-            verify=trusted,
-            cookies=_NoCookies(),
+        return _Client(
+            limits=limits, timeout=timeout, follow_redirects=False, trust_env=proxies, verify=trusted
         )
     except (ValueError, httpx.InvalidURL) as error:
         raise ConfigError(
