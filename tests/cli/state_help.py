@@ -194,17 +194,20 @@ import promptops.cli.app, promptops.evaluation.testing, promptops.reports.termin
 import promptops.providers.openai, httpx_aiohttp, scipy.stats, promptops.cli.progress, promptops.reports.markdown
 
 for line in sys.stdin:
-    folder, arguments, output = json.loads(line)
+    folder, arguments, output, before, environment = json.loads(line)
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.environ.clear()
+        os.environ.update(environment)
         os.chdir(folder)
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, 1), os.dup2(descriptor, 2)
         sys.argv = ["promptops", *arguments]
         code = 1
         try:
+            exec(before)
             promptops.cli.app.main()
             code = 0
         except SystemExit as end:
@@ -221,7 +224,7 @@ for line in sys.stdin:
 
 
 class Zygote:
-    """Starts the program again and again; one at a time."""
+    """Starts the program again and again, one at a time; `before` is what its process does first."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -230,13 +233,14 @@ class Zygote:
             [sys.executable, "-P", "-c", ZYGOTE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "SERVED_KEY": KEY},
             cwd=folder,
         )
 
-    def start(self, folder: Path, *arguments: str) -> int:
+    def start(self, folder: Path, *arguments: str, before: str = "", **environment: str) -> int:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([str(folder), arguments, str(self.output)]).encode() + b"\n")
+        variables = {**os.environ, "SERVED_KEY": KEY, **environment}
+        order = [str(folder), arguments, str(self.output), before, variables]
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
         return int(self._line())
 
@@ -254,13 +258,23 @@ class Zygote:
         assert line, "the zygote died"
         return line
 
-    def run(self, folder: Path, *arguments: str) -> int:
-        self.start(folder, *arguments)
+    def run(self, folder: Path, *arguments: str, before: str = "") -> int:
+        self.start(folder, *arguments, before=before)
         return self.wait()
+
+    @property
+    def said(self) -> str:
+        """What the last program printed, on both streams."""
+        return self.output.read_text()
 
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def report_of(folder: Path) -> Path:
+    (found,) = (folder / ".promptops/runs").glob("*/report.json")
+    return found
 
 
 def kill(pid: int, how: int = signal.SIGKILL) -> None:

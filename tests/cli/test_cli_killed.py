@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from state_help import AT_ONCE, ID, N, Served, Zygote, build, kill, reword, served, without_times
+from state_help import AT_ONCE, ID, N, Served, Zygote, build, kill, report_of, reword, served, without_times
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
 
@@ -19,11 +19,6 @@ def zygote(tmp_path: Path) -> Iterator[Zygote]:
     found = Zygote(tmp_path)
     yield found
     found.close()
-
-
-def report_of(folder: Path) -> Path:
-    (found,) = (folder / ".promptops/runs").glob("*/report.json")
-    return found
 
 
 def killed_somewhere(zygote: Zygote, folder: Path, server: Served, dice: random.Random) -> bool:
