@@ -44,7 +44,7 @@ class Bet:
     @property
     def pvalue(self) -> float:
         """One over the e-value: a p-value however the moment was chosen."""
-        return min(1.0, math.exp(-self.log_e))
+        return math.exp(min(0.0, -self.log_e))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from promptops.stats.sides import both_sides, is_exact
 from promptops.stats.summary import ENOUGH, Summary
 from promptops.stats.verdict import settle
 
+LARGEST_LOG = 709.0  # whose exponential a float still holds
+
 
 def evaluate_metric(
     kind: Kind,
@@ -168,7 +170,7 @@ def _as_shown(
     """Lower, estimate and upper as people read them: for ratios a relative change, where less is better."""
     if question.kind != "ratio":
         return low, mean, high
-    rise = [None if value is None else math.expm1(-value) for value in (high, mean, low)]
+    rise = [None if value is None else math.expm1(min(-value, LARGEST_LOG)) for value in (high, mean, low)]
     return rise[0], rise[1], rise[2]
 
 

@@ -124,7 +124,7 @@ def cr2(values: Floats, shares: Shares) -> Spread:
         mean=mean,
         variance=variance,
         df=_satterthwaite(inflate, model, p, q),
-        skew=product(sums, sums * sums) / variance**1.5 if variance > 0 else 0.0,
+        skew=product(sums, sums * sums) / variance**1.5 if variance**1.5 > 0 else 0.0,
     )
 
 
