@@ -127,6 +127,7 @@ def _paced(
         tokens_per_minute=spec.tokens_per_minute,
         price=pricer(price_list(spec, workspace.environ, prices)),
         budget=budget,
+        say=say,
         clock=tools.clock,
         sleep=tools.sleep,
         random=tools.random,

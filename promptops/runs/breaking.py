@@ -12,6 +12,7 @@ An outage that passes costs no call its answer, and one that does not ends the r
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from promptops.errors import Overloaded, ProviderError, Refused, RunStopped, TimedOut, Unreachable
 from promptops.messages import Completion, Request
@@ -28,7 +29,7 @@ PROBES = 5  # after 2 + 4 + 8 + 16 + 32 seconds
 class Breaker:
     """Opens after `opens_after` calls in a row without an answer, each after all its attempts.
 
-    For deadlines it takes `at_once` more: those that began together end together.
+    For deadlines it takes `at_once` more: those that began together end together. `say` is told when it opens.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Breaker:
         opens_after: int = 8,
         at_once: int = 1,
         probes: int = PROBES,
+        say: Callable[[str], None] | None = None,
         tools: Tools | None = None,
     ) -> None:
         self._name, self._opens_after, self._at_once = name, opens_after, at_once
-        self._most_probes, self._tools = probes, tools or Tools()
+        self._most_probes, self._say, self._tools = probes, say, tools or Tools()
         self._failed_in_row, self._answered = 0, False
         self._failed_probes: int | None = None  # None while it is closed
         self._prober: object | None = None
@@ -164,6 +166,11 @@ class Breaker:
         else:
             self._failed_probes, self.last = 0, error
             self._ready_at = self._tools.clock() + _FIRST_WAIT
+            if self._say is not None:
+                most = _FIRST_WAIT * (2.0**self._most_probes - 1)
+                self._say(
+                    f"{self._is_down()}, the last: {error}; waiting up to {most:g} s for it to come back"
+                )
 
     def _close(self) -> None:
         self._failed_in_row, self._failed_probes, self._prober = 0, None, None

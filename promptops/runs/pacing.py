@@ -36,7 +36,8 @@ class Paced:
     one of the `at_once` slots, for the share of a minute or for a breaker, which is our own doing. A call keeps
     its slot while it pauses, so an overloaded server is asked less. `stop_after` calls in a row without an
     answer, each after all its attempts, open the breaker; when `probes` more get none, the run stops. `price`
-    gives the US dollars of an answer by the name of the model that answered; `seen` is told of every attempt.
+    gives the US dollars of an answer by the name of the model that answered; `seen` is told of every attempt, and
+    people are told by `say` when the breaker opens.
     Clock, sleep and randomness are arguments for tests.
     """
 
@@ -55,6 +56,7 @@ class Paced:
         price: Price | None = None,
         budget: Budget | None = None,
         seen: Told | None = None,
+        say: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = _random.random,
@@ -62,7 +64,9 @@ class Paced:
         tools = Tools(clock=clock, sleep=sleep, random=random)
         self._budget = budget
         self.slots = Slots(at_once)
-        self.breaker = Breaker(name=name, opens_after=stop_after, at_once=at_once, probes=probes, tools=tools)
+        self.breaker = Breaker(
+            name=name, opens_after=stop_after, at_once=at_once, probes=probes, say=say, tools=tools
+        )
         turns: list[Turns] = [self.breaker, self.slots]
         if requests_per_minute is not None or tokens_per_minute is not None:
             turns.append(Rates(requests=requests_per_minute, tokens=tokens_per_minute, tools=tools))
@@ -118,7 +122,8 @@ def as_answer(outcome: Outcome) -> Answer:
     """Return what goes into a pair: the answer, or why there is none, in one line."""
     result = outcome.result
     if isinstance(result, Completion):
-        return replace(result, attempts=outcome.attempts)
+        same = result.attempts == outcome.attempts
+        return result if same else replace(result, attempts=outcome.attempts)
     message = " ".join(str(result).split())[:_LONGEST_MESSAGE]
     return Failure(kind=result.kind, message=message, attempts=outcome.attempts)
 

@@ -239,3 +239,16 @@ def test_an_answer_of_a_call_that_was_under_way_closes_it(time) -> None:
         assert time.slept == []
 
     asyncio.run(main())
+
+
+def test_people_are_told_what_is_waited_for(time) -> None:
+    said: list[str] = []
+
+    async def main() -> None:
+        await opened(Service(), time, say=said.append)
+        assert said == [
+            "the model is down: 8 calls in a row got no answer, the last: it answered 503;"
+            " waiting up to 62 s for it to come back"
+        ]
+
+    asyncio.run(main())
