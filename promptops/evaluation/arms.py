@@ -103,7 +103,9 @@ async def open_endpoints(
                     provider = await stack.enter_async_context(
                         _open(entry.provider, entry.spec, workspace, say)
                     )
-                opened[entry.provider] = _paced(provider, entry, workspace, budget, prices, tools or Tools())
+                opened[entry.provider] = _paced(
+                    provider, entry, workspace, budget, prices, say, tools or Tools()
+                )
             endpoints[model] = _endpoint(model, entries, opened, workspace)
         yield endpoints
 
@@ -114,6 +116,7 @@ def _paced(
     workspace: Workspace,
     budget: Budget | None,
     prices: PriceTable,
+    say: Callable[[str], None],
     tools: Tools,
 ) -> Paced:
     limits, spec = workspace.config.limits, entry.spec
