@@ -61,10 +61,13 @@ def read(
 
 
 def _rows(file: BinaryIO, name: str) -> Iterator[Row | Problem]:
-    texts = _texts(file, name)
+    bad: list[Problem] = []
+    texts = _texts(file, name, bad)
     first = next(texts, None)
     if first is None:
         return
+    if bad:
+        raise InvalidFile(bad)
     separator = _separator(first)
     reader = csv.reader(chain([first], texts), delimiter=separator, strict=True)
     places = _header(reader, name)
@@ -75,18 +78,27 @@ def _rows(file: BinaryIO, name: str) -> Iterator[Row | Problem]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Problem(name, line, 1, f"not CSV: {error}")
-            continue
-        if cells:
+            bad.append(Problem(name, line, 1, f"not CSV: {error}"))
+            cells = []
+        if bad:
+            # A cell may go over several lines: the row that lost one of them is bad, too.
+            yield from bad
+            bad.clear()
+        elif cells:
             yield _row(cells, places, line, name, separator)
 
 
-def _texts(file: BinaryIO, name: str) -> Iterator[str]:
-    """Lines as text; bytes that are not UTF-8 are carried along, so that only their row is bad."""
+def _texts(file: BinaryIO, name: str, bad: list[Problem]) -> Iterator[str]:
+    """Lines as text; bytes that are not UTF-8 are carried along, so that only their row is bad.
+
+    A line that is too long becomes an empty one, with its problem in `bad`.
+    """
     for line in lines(file, name):
-        if not isinstance(line, Line):
-            raise InvalidFile([line])
-        yield line.data.decode("utf-8", "surrogateescape")
+        if isinstance(line, Line):
+            yield line.data.decode("utf-8", "surrogateescape")
+        else:
+            bad.append(line)
+            yield "\n"
 
 
 def _separator(header: str) -> str:

@@ -77,3 +77,35 @@ def test_without_a_key_the_recorded_answers_decide_and_a_missing_one_ends_the_ru
     project.run("cache", "import", "../answers.jsonl")
     assert project.run("test", "--recorded").code == 0
     assert project.calls() == calls
+
+
+def test_every_kind_of_bad_line_is_named_and_only_left_out_when_asked(project: Project) -> None:
+    good = '{"sample_id": "a%d", "inputs": {"message": "message %d about billing"}, "expected": "billing"}'
+    lines = [
+        b"\xef\xbb\xbf" + (good % (1, 1)).encode() + b"\r",
+        b'{"inputs": {"message": "half',
+        (good % (2, 2)).encode() + b"\r",
+        (good % (1, 3)).encode(),
+        b'{"inputs": {"message": "' + b"x" * (50 * 1024 * 1024) + b'"}}',
+        b'{"inputs": {"message": "\xff"}}',
+        (good % (4, 4)).encode()[:-5],
+    ]
+    project.write("../calls.jsonl", b"\n".join(lines))
+    said = project.run("import", "../calls.jsonl", "--prompt", ID)
+    assert said.code == 2
+    wrong = {
+        2: "not JSON",
+        4: "already at",
+        5: "more than 16 MiB",
+        6: "not UTF-8",
+        7: "the last line is cut off",
+    }
+    for number, words in wrong.items():
+        assert any(f"calls.jsonl:{number}:" in line and words in line for line in said.err.splitlines()), (
+            words
+        )
+    said = project.run("import", "../calls.jsonl", "--prompt", ID, "--skip-bad")
+    assert said.code == 0
+    assert "2 samples added" in said.out
+    assert "5 left out" in said.out
+    assert said.err.count("left out: ") == 5

@@ -143,3 +143,14 @@ def test_a_table_without_rows_has_no_samples(write: Any, content: str) -> None:
 def test_no_bytes_do_anything_but_be_read_or_refused(content: bytes) -> None:
     with suppress(InvalidFile):
         assert all(sample.sample_id for sample in read(io.BytesIO(content)))
+
+
+def test_a_line_of_20_mb_is_a_bad_row_and_so_is_the_row_that_it_belongs_to(write: Any) -> None:
+    long = b"x" * (20 * 1024 * 1024)
+    path = write(b"message\nhello\n" + long + b'\n"two\n' + long + b'\nlines"\nbye\n', name="a.csv")
+    with pytest.raises(InvalidFile, match=r"a\.csv:3:1: a line of more than 16 MiB"):
+        list(read(path))
+    skipped: list[Problem] = []
+    found = list(read(path, skip_bad=True, on_bad=skipped.append))
+    assert [sample.inputs for sample in found] == [{"message": "hello"}, {"message": "bye"}]
+    assert [problem.line for problem in skipped] == [3, 5]
