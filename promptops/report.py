@@ -131,7 +131,7 @@ class Arm(_Part):
 
 
 class Change(_Part):
-    """A sample whose score the candidate changed; texts only for the first of them."""
+    """A sample whose score the candidate changed; only the first of them are listed, and fewer with texts."""
 
     sample_id: str
     metric: str
@@ -140,6 +140,13 @@ class Change(_Part):
     expected: str = ""
     baseline: Arm | None = None
     candidate: Arm | None = None
+
+
+class Changed(_Part):
+    """How many scores of samples the candidate changed, listed or not."""
+
+    broken: int = 0
+    fixed: int = 0
 
 
 class Unscored(_Part):
@@ -206,6 +213,7 @@ class Report(_Part):
     metrics: list[MetricLine]
     slices: list[SliceLine] = []
     changes: list[Change] = []
+    changed: Changed = Changed()
     unscored: Unscored = Unscored()
     cost: Spend = Spend()
     tokens: dict[str, float | None] = {}
@@ -228,6 +236,7 @@ class Report(_Part):
 
     @property
     def broken(self) -> list[Change]:
+        """Those of the broken that are listed: the first thousand."""
         return [change for change in self.changes if change.change == "broken"]
 
     def exit_code(self) -> int:

@@ -273,6 +273,7 @@ def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -
     plan, columns, basis = judged.plan, judged.columns, judged.basis
     verdict = basis.verdict()
     lines = metric_lines(verdict)
+    changes, changed = changes_of(plan, columns, journal)
     return Report(
         verdict=verdict.outcome.value,
         reasons=list(verdict.reasons),
@@ -284,7 +285,8 @@ def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -
         samples=_sample_set(plan),
         metrics=lines,
         slices=slice_lines(verdict),
-        changes=changes_of(plan, columns, journal),
+        changes=changes,
+        changed=changed,
         unscored=_unscored(columns),
         cost=_spend(spending),
         tokens={line.name: line.candidate_mean for line in lines if line.unit == "tokens"},

@@ -31,7 +31,7 @@ def _section(report: Report, shown: View) -> str:
         *(f"- {literal(reason)}" for reason in (*shown.more_reasons, *shown.warnings)),
     ]
     if shown.worst:
-        lines += ["", f"<details><summary>What broke ({len(report.broken)})</summary>", ""]
+        lines += ["", f"<details><summary>What broke ({len(shown.worst) + shown.more_worst})</summary>", ""]
         lines += ["| sample | input | before | after |", "| --- | --- | --- | --- |"]
         lines += [_broken(change) for change in report.broken[:20]]
         lines += ["", "</details>"]

@@ -77,7 +77,7 @@ def view(report: Report) -> View:
         rows=tuple(_row(line) for line in report.metrics),
         slices=slices_of(report),
         worst=tuple(report.broken[:SHOWN_BROKEN]),
-        more_worst=max(0, len(report.broken) - SHOWN_BROKEN),
+        more_worst=max(0, max(report.changed.broken, len(report.broken)) - SHOWN_BROKEN),
         warnings=(*_stopped(report), *report.warnings, *_metric_warnings(report)),
         ways=_ways(report),
     )
