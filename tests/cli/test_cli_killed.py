@@ -21,14 +21,16 @@ def zygote(tmp_path: Path) -> Iterator[Zygote]:
     found.close()
 
 
-def killed_somewhere(zygote: Zygote, folder: Path, server: Served, dice: random.Random) -> bool:
+def killed_somewhere(
+    zygote: Zygote, folder: Path, server: Served, dice: random.Random, options: tuple[str, ...]
+) -> bool:
     """Start a test and kill it at a random point; return whether it was killed before it ended."""
     server.rung.clear()
     left = max(1, 2 * N - len({question for _, question in server.asked}))
     # Half of the points are by the clock, from the first import to the last file that is written.
     by_clock = dice.random() < 0.5
     server.ring_at = None if by_clock else server.count() + dice.randint(1, max(1, left // 4))
-    pid = zygote.start(folder, "test", ID)
+    pid = zygote.start(folder, "test", ID, *options)
     if by_clock:
         zygote.is_over(dice.uniform(0.0, 0.5))
     else:
@@ -39,6 +41,12 @@ def killed_somewhere(zygote: Zygote, folder: Path, server: Served, dice: random.
     return zygote.wait() == -9
 
 
+def prepared(folder: Path, zygote: Zygote, server: Served) -> None:
+    build(folder, server.url)
+    assert zygote.run(folder, "promote", ID, "--first", "-m", "adopted") == 0, zygote.said
+    reword(folder)
+
+
 @pytest.mark.parametrize(
     "points", [5, pytest.param(100, marks=pytest.mark.slow)], ids=["a few points", "a hundred points"]
 )
@@ -47,12 +55,9 @@ def test_a_run_killed_at_random_points_ends_with_the_same_report_and_asks_again_
 ) -> None:
     dice = random.Random(points)
     with served() as server:
-        build(tmp_path / "whole", server.url)
-        assert zygote.run(tmp_path / "whole", "promote", ID, "--first", "-m", "adopted") == 0
-        reword(tmp_path / "whole")
+        prepared(tmp_path / "whole", zygote, server)
         shutil.copytree(tmp_path / "whole", tmp_path / "repo")
-        code = zygote.run(tmp_path / "whole", "test", ID)
-        assert code in (3, 4), zygote.output.read_text()
+        assert zygote.run(tmp_path / "whole", "test", ID) == 3, zygote.said
         expected = without_times(report_of(tmp_path / "whole"))
 
         killed = 0
@@ -62,10 +67,30 @@ def test_a_run_killed_at_random_points_ends_with_the_same_report_and_asks_again_
             alive = True
             while alive and killed < points:
                 server.process += 1
-                alive = killed_somewhere(zygote, tmp_path / "repo", server, dice)
+                alive = killed_somewhere(zygote, tmp_path / "repo", server, dice, ())
                 killed += alive
             server.process += 1
-            assert zygote.run(tmp_path / "repo", "test", ID) == code, zygote.output.read_text()
+            assert zygote.run(tmp_path / "repo", "test", ID) == 3, zygote.said
             assert without_times(report_of(tmp_path / "repo")) == expected
             assert len({question for _, question in server.asked}) == 2 * N
             assert max(server.asked_again().values(), default=0) <= AT_ONCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--repeats", "2"), ("--sequential",)], ids=["repeats", "sequential"])
+def test_repeats_and_early_stops_survive_a_kill_too(
+    tmp_path: Path, zygote: Zygote, options: tuple[str, ...]
+) -> None:
+    dice = random.Random(7)
+    with served() as server:
+        prepared(tmp_path / "whole", zygote, server)
+        shutil.copytree(tmp_path / "whole", tmp_path / "repo")
+        assert zygote.run(tmp_path / "whole", "test", ID, *options) == 3, zygote.said
+        expected = without_times(report_of(tmp_path / "whole"), spent=options != ("--sequential",))
+        for _ in range(5):
+            shutil.rmtree(tmp_path / "repo/.promptops", ignore_errors=True)
+            for _ in range(3):
+                killed_somewhere(zygote, tmp_path / "repo", server, dice, options)
+            assert zygote.run(tmp_path / "repo", "test", ID, *options) == 3, zygote.said
+            found = without_times(report_of(tmp_path / "repo"), spent=options != ("--sequential",))
+            assert found == expected
