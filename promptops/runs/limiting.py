@@ -14,12 +14,12 @@ from contextlib import asynccontextmanager
 
 from promptops.errors import Overloaded
 from promptops.messages import Completion, Request
+from promptops.runs.ceiling import most_tokens
 from promptops.runs.retrying import Result, Told, Tools
 
 # Statuses that speak of load; a server that breaks at some requests is not helped by fewer of them.
 _TOO_MANY = frozenset({None, 429, 503, 529})
 _LETTERS_A_TOKEN = 4
-_MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
 class Slots:
@@ -135,8 +135,7 @@ class Rates:
         if self._answers:
             return self._counted / self._answers
         letters = sum(len(str(message.content or "")) for message in request.messages)
-        most = next((request.parameters[name] for name in _MAX_TOKENS if name in request.parameters), 0)
-        return letters / _LETTERS_A_TOKEN + (most if isinstance(most, int) else 0)
+        return letters / _LETTERS_A_TOKEN + (most_tokens(request) or 0)
 
 
 def _tokens(result: Result | None) -> int | None:

@@ -23,6 +23,7 @@ from promptops.messages import Answer, Completion, Failure, Request
 from promptops.ports import Provider
 from promptops.runs.breaking import PROBES, Breaker
 from promptops.runs.budget import Budget
+from promptops.runs.ceiling import ceiling
 from promptops.runs.limiting import Rates, Slots
 from promptops.runs.retrying import Outcome, Patience, Price, Result, Retrying, Told, Tools, Turns
 
@@ -62,7 +63,7 @@ class Paced:
         random: Callable[[], float] = _random.random,
     ) -> None:
         tools = Tools(clock=clock, sleep=sleep, random=random)
-        self._budget = budget
+        self._budget, self._price = budget, price
         self.slots = Slots(at_once)
         self.breaker = Breaker(
             name=name, opens_after=stop_after, at_once=at_once, probes=probes, say=say, tools=tools
@@ -110,12 +111,15 @@ class Paced:
             if self._budget is None:
                 outcome = await self._retrying.ask(request)
             else:
-                async with self._budget.one_call() as charge:
+                async with self._budget.one_call(self._ceiling(request)) as charge:
                     outcome = await self._retrying.ask(request)
                     if isinstance(outcome.result, Completion):
                         charge(outcome.result.cost)
             self.breaker.judge(outcome)
         return outcome
+
+    def _ceiling(self, request: Request) -> float | None:
+        return None if self._price is None else ceiling(request, self._price)
 
 
 def as_answer(outcome: Outcome) -> Answer:

@@ -1,0 +1,59 @@
+"""What one request can cost at most, where that can be known before it is asked.
+
+No token is shorter than a byte, and an answer is no longer than `max_tokens`: with a price, that is a limit. It is
+no estimate, and several times what a call will cost. A request without `max_tokens`, or with anything but text, has
+none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from promptops.messages import Request, Usage
+
+MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+# What a chat format adds to every message and request: role, name, separators.
+_BETWEEN = 16
+
+
+def most_tokens(request: Request) -> int | None:
+    """Return how many tokens an answer has at most, thinking included; None where the request does not say."""
+    named = [request.parameters.get(name) for name in MAX_TOKENS]
+    known = [one for one in named if type(one) is int and one > 0]
+    choices = request.parameters.get("n", 1)
+    return max(known) * max(choices, 1) if known and type(choices) is int else None
+
+
+def ceiling(request: Request, price: Callable[[str, Usage], float | None]) -> float | None:
+    """Return the US dollars that one attempt can cost at most, None where nobody can know."""
+    written = most_tokens(request)
+    read = _bytes(request)
+    if written is None or read is None:
+        return None
+    return price(request.model, Usage(input_tokens=read, output_tokens=written))
+
+
+def _bytes(request: Request) -> int | None:
+    if not all(message.content is None or isinstance(message.content, str) for message in request.messages):
+        return None
+    parts: list[Any] = [
+        [message.role, message.content, message.name, message.tool_call_id, *_calls(message.tool_calls)]
+        for message in request.messages
+    ]
+    parts += [[tool.name, tool.description, _plain(tool.parameters)] for tool in request.tools]
+    parts.append(_plain(request.response_format))
+    # Written without escapes: they would only make it longer, but a lone surrogate cannot be encoded otherwise.
+    text = json.dumps(parts, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
+    return len(text) + _BETWEEN * (len(request.messages) + 1)
+
+
+def _calls(calls: Any) -> list[Any]:
+    return [[call.id, call.name, call.arguments] for call in calls]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
