@@ -8,6 +8,7 @@ real ones.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -238,6 +239,35 @@ def unfinished(
             yield _LAST_CHUNK
 
     return behave
+
+
+def flood(*, piece: int = 2**16) -> Behaviour:
+    """An answer without an end, as fast as it is read; in a stream, one long text after the other."""
+
+    async def behave(seen: Seen) -> AsyncGenerator[bytes, None]:
+        if not seen.streamed:
+            yield head(headers={"transfer-encoding": "chunked"}) + chunk(b'{"text": "')
+            while True:
+                yield chunk(b"x" * piece)
+        yield stream_head()
+        text = next(event for event in events(seen.api, Good(text="x" * piece)) if event.role == Role.TEXT)
+        while True:
+            yield chunk(text.encoded())
+
+    return behave
+
+
+def packed(data: bytes, *, content_type: str = _JSON) -> Behaviour:
+    """A body that says that it is packed with gzip; `data` is sent as it is."""
+    return reply(data, content_type=content_type, headers={"Content-Encoding": "gzip"})
+
+
+def bomb(size: int = 10**9) -> Behaviour:
+    """A body of a few bytes that unpacks to `size` spaces."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    block = b" " * 2**20
+    pieces = [packer.compress(block) for _ in range(size // len(block))]
+    return packed(b"".join([*pieces, packer.flush()]))
 
 
 def raw(*pieces: bytes) -> Behaviour:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from itertools import count
+
 import pytest
 from reliability_help import CHAT, CHAT_STREAMED, STREAMED, WAYS, WHOLE, Way, ask, in_turn
 
 from promptops.messages import Completion, Failure
 from promptops.testing import faults
 from promptops.testing.faults import answer, reply
-from promptops.testing.faulty_server import Behaviour, serve
+from promptops.testing.faulty_server import Behaviour, Seen, serve
 
 NONSENSE: dict[str, Behaviour] = {
     "half of its JSON": faults.cut_json(),
@@ -71,6 +74,51 @@ def test_nonsense_that_passes_costs_no_answer(tmp_path, way) -> None:
     (one,) = ask(tmp_path, serve(*script), way).answers
     assert isinstance(one, Completion)
     assert (one.text, one.finish_reason, one.attempts) == ("at last", "stop", 4)
+
+
+@pytest.mark.parametrize("way", [CHAT, *STREAMED], ids=str)
+def test_an_answer_without_an_end_is_left_when_it_is_too_long(tmp_path, way) -> None:
+    (one,) = ask(tmp_path, serve(faults.flood()), way, limits="attempts: 1").answers
+    assert (one.kind, "longer than 33554432 bytes" in one.message) == ("malformed", True)
+
+
+def test_a_body_that_unpacks_to_a_gigabyte_is_left_before(tmp_path) -> None:
+    (one,) = ask(tmp_path, serve(faults.bomb(10**9)), limits="attempts: 1").answers
+    assert (one.kind, "longer than 33554432 bytes" in one.message) == ("malformed", True)
+
+
+async def endless_head(seen: Seen) -> AsyncGenerator[bytes, None]:
+    yield b"HTTP/1.1 200 OK\r\n"
+    for number in count():
+        yield b"".join(b"x-%d-%d: y\r\n" % (number, line) for line in range(1000))
+
+
+async def endless_line(seen: Seen) -> AsyncGenerator[bytes, None]:
+    yield b"HTTP/1.1 200 OK\r\nx-long: "
+    while True:
+        yield b"y" * 2**16
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.packed(b"nonsense"),
+        endless_head,
+        endless_line,
+        faults.raw(faults.head(headers={"transfer-encoding": "chunked"}), b"zz\r\n{}"),
+        faults.raw(faults.head(length=5), b'{"choices": []}'),
+    ],
+    ids=[
+        "packed nonsense",
+        "a head without an end",
+        "a line without an end",
+        "a bad chunk",
+        "a wrong length",
+    ],
+)
+@pytest.mark.parametrize("way", [CHAT, CHAT_STREAMED], ids=str)
+def test_http_that_is_none_is_malformed(tmp_path, way, fault) -> None:
+    assert ask(tmp_path, serve(fault), way, limits=TWO).kinds == {"malformed"}
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

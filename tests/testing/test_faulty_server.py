@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import http.client
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -160,6 +164,34 @@ def test_the_bodies_that_are_no_answer() -> None:
     assert odd == (418, b'{"a": 1}')
 
 
+def test_a_bomb_is_small_on_the_wire_and_a_flood_has_no_end() -> None:
+    with serve(faults.bomb(10**7), faults.flood(piece=100)) as server:
+        code, body = post(server, PATHS["chat"])
+        assert (code, len(body) < 20_000, gzip.decompress(body).strip()) == (200, True, b"")
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("POST", PATHS["chat"], "{}")
+        assert len(connection.getresponse().read(10**6)) == 10**6
+        connection.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+def test_it_speaks_https_with_the_certificate_it_is_given(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    making = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+    names = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*making.split(), *names], check=True, capture_output=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    with serve(answer(), tls=tls) as server:
+        assert server.url == f"https://127.0.0.1:{server.port}/v1"
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        trusting.check_hostname = False
+        connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=10, context=trusting)
+        connection.request("POST", PATHS["chat"], "{}")
+        assert "hello" in texts(json.loads(connection.getresponse().read()))
+        connection.close()
+
+
 def test_connections_that_are_closed_and_answers_that_are_not_http() -> None:
     with serve(faults.hang_up(), faults.garbage()) as server:
         with pytest.raises(http.client.RemoteDisconnected):
@@ -180,6 +212,13 @@ def test_a_server_without_a_script_is_refused_and_every_socket_is_given_back() -
         port = server.port
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def test_it_is_imported_by_nothing_that_runs_without_it() -> None:
+    package = Path(promptops.testing.__path__[0]).parent
+    for path in package.rglob("*.py"):
+        if not path.is_relative_to(package / "testing"):
+            assert "promptops.testing" not in path.read_text(encoding="utf-8"), path
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
