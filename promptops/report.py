@@ -191,15 +191,44 @@ class Stopping(_Part):
     counted: str
 
 
+class SpendLine(_Part):
+    """What one arm asked of one model; `model` is None for calls that nobody answered.
+
+    `calls` are attempts, `answers` the answers asked for here. Tokens are theirs as the provider counted them, None
+    where it did not. `usd` is of the answers whose price is known, all but `unpriced`.
+    """
+
+    arm: Literal["baseline", "candidate"]
+    model: str | None
+    calls: int
+    answers: int
+    cached: int
+    failures: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    usd: float | None
+    unpriced: int
+    list_usd: float | None
+
+
 class Spend(_Part):
     """Calls of this run, in all the times that it was resumed; `imported` are those of the cached answers that came
-    in a file; dollars are None where a price is unknown, never 0."""
+    in a file.
+
+    `usd` is what was billed for the answers whose price is known, all but `unpriced`; None where none is, never 0.
+    `list_usd` is what all answers cost without a cache, None where a price is unknown.
+    """
 
     calls: int = 0
     cached: int = 0
     imported: int = 0
     failures: int = 0
     usd: float | None = None
+    unpriced: int = 0
+    list_usd: float | None = None
+    lines: list[SpendLine] = []
 
 
 class Report(_Part):

@@ -47,7 +47,7 @@ def _usd_a_call(report: Report, plan: Plan) -> float | None:
     """What a call costs: as in this test, else as far as anybody knows."""
     if report.verdict != "inconclusive":
         return None
-    if report.cost.calls and report.cost.usd is not None:
+    if report.cost.calls and report.cost.usd is not None and not report.cost.unpriced:
         return report.cost.usd / report.cost.calls
     return price_of(plan, earlier_tests(plan.workspace, plan.id, plan.evidence)).usd
 

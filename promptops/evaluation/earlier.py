@@ -78,7 +78,7 @@ def _of_report(report: Report) -> Past:
         models=frozenset(report.models.values()),
         lines=tuple(report.metrics),
         calls=report.cost.calls,
-        usd=report.cost.usd,
+        usd=None if report.cost.unpriced else report.cost.usd,
     )
 
 

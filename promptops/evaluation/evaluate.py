@@ -14,6 +14,7 @@ from promptops.evaluation.advice import advised
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
+from promptops.evaluation.costs import kept_ledger, spend_of
 from promptops.evaluation.ledger import Look, about, at_level, next_look, take_look
 from promptops.evaluation.lines import metric_lines
 from promptops.evaluation.models import Answering
@@ -26,7 +27,7 @@ from promptops.evaluation.stopping import about_order
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
-from promptops.report import PromptSides, Report, SampleSet, Spend, Stopping, Unscored
+from promptops.report import PromptSides, Report, SampleSet, Stopping, Unscored
 from promptops.reports.machine import report_json
 from promptops.rules import summarise
 from promptops.runs.budget import Budget
@@ -65,10 +66,11 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         cache = stack.enter_context(Cache.open(workspace.state / "cache.db"))
         folder = workspace.state / "runs" / plan.run
         journal = stack.enter_context(await Journal.open_when_free(folder, _header(plan), say=options.say))
+        spending = stack.enter_context(kept_ledger(plan, journal))
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
-            spending, answering = Spending(), Answering(plan)
+            answering = Answering(plan)
             ask = _asking(plan, endpoints, journal, cache, spending, answering, recorded=options.recorded)
             course = _course(plan, journal) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
@@ -288,7 +290,7 @@ def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -
         changes=changes,
         changed=changed,
         unscored=_unscored(columns),
-        cost=_spend(spending),
+        cost=spend_of(spending),
         tokens={line.name: line.candidate_mean for line in lines if line.unit == "tokens"},
         latency={line.name: line.candidate_mean for line in lines if line.unit == "seconds"},
         digests=dict(plan.digests),
@@ -338,14 +340,4 @@ def _unscored(columns: Columns) -> Unscored:
         baseline=baseline.total(),
         candidate=candidate.total(),
         by_kind=dict(sorted((baseline + candidate).items())),
-    )
-
-
-def _spend(spending: Spending) -> Spend:
-    return Spend(
-        calls=spending.calls,
-        cached=spending.cached,
-        imported=spending.imported,
-        failures=spending.failures,
-        usd=spending.usd,
     )

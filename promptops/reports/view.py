@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from promptops.nextsteps import NextStep, Situation, next_steps
 from promptops.report import Change, MetricLine, Report
+from promptops.reports.money import money
 from promptops.reports.numbers import change, dollars, interval, mean, p_value, scaled
 from promptops.reports.slices import Slices, slices_of
 
@@ -112,9 +113,8 @@ def _way(step: NextStep) -> Way:
 
 def _facts(report: Report) -> tuple[str, ...]:
     spend = report.cost
-    money = f"${spend.usd:.2f}" if spend.usd is not None else "cost unknown" if spend.calls else "no calls"
     asked = f"{spend.calls} calls" + (f", {spend.cached} from cache" if spend.cached else "")
-    return (_samples(report), *_tried(report), asked, money)
+    return (_samples(report), *_tried(report), asked, money(spend))
 
 
 def _tried(report: Report) -> tuple[str, ...]:

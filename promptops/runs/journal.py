@@ -196,6 +196,14 @@ class Journal:
         """
         self._put(self._header.with_name("report.json"), text)
 
+    def keep_spending(self, text: str) -> None:
+        """Write `spend.json`, the ledger of what was asked and paid, instead of an earlier one.
+
+        Raises:
+            RunStopped: the disk is full or gone; an earlier ledger is still there.
+        """
+        self._put(self._header.with_name("spend.json"), text)
+
     def close(self) -> None:
         """Make everything durable, and let go."""
         try:

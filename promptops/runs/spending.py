@@ -1,43 +1,152 @@
-"""What a run has asked and paid, summed up from its pairs.
+"""What a run has asked and paid, summed up from its pairs: the ledger of a run.
 
 Who finished first, and how often the run was killed and resumed, makes no difference: pairs that are read from
-the journal count as they did when they were asked.
+the journal count as they did when they were asked. Only what a provider counted is counted here; what it did not
+say, and what it takes for attempts that it did not answer, stays unknown and is never 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from promptops.messages import Completion, Failure
+from promptops.messages import Answer, Completion, Failure
 from promptops.samples import Pair
 
 # Whole numbers of these are summed, because a sum of floats would tell who finished first.
 _PARTS_OF_A_DOLLAR = 10**12
 
+ListPrice = Callable[[str, Completion], float | None]
+
+
+@dataclass(slots=True)
+class Sum:
+    """Dollars, and how many calls they are of that nobody knows the price of."""
+
+    priced: int = 0
+    unpriced: int = 0
+    _parts: int = 0
+
+    def add(self, cost: float | None) -> None:
+        if cost is None:
+            self.unpriced += 1
+        else:
+            self.priced += 1
+            self._parts += round(cost * _PARTS_OF_A_DOLLAR)
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars, at least, where some prices are unknown; None where all of them are."""
+        return self._parts / _PARTS_OF_A_DOLLAR if self.priced or not self.unpriced else None
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(self.priced + other.priced, self.unpriced + other.unpriced, self._parts + other._parts)
+
+
+@dataclass(slots=True)
+class Account:
+    """What one model was asked by one arm, and answered.
+
+    `calls` are attempts, `answers` those of them that were answered, `failures` calls that never were; `cached`
+    answers were not asked for. Tokens are those of `answers`, None where none of them told. `billed` is what the
+    answers cost, `listed` what they and the cached ones cost without a cache.
+    """
+
+    calls: int = 0
+    answers: int = 0
+    failures: int = 0
+    cached: int = 0
+    imported: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    billed: Sum = field(default_factory=Sum)
+    listed: Sum = field(default_factory=Sum)
+
+    def count(self, answer: Answer, cost: float | None) -> None:
+        """Take one answer; `cost` is what it costs when it is asked for."""
+        if isinstance(answer, Failure):
+            self.calls += answer.attempts
+            self.failures += answer.attempts > 0
+            return
+        self.listed.add(cost)
+        if answer.cached:
+            self.cached += 1
+            self.imported += answer.imported
+            return
+        self.calls += answer.attempts
+        self.answers += 1
+        self.billed.add(cost)
+        used = answer.usage
+        self.input_tokens = _more(self.input_tokens, used.input_tokens)
+        self.output_tokens = _more(self.output_tokens, used.output_tokens)
+        self.cached_tokens = _more(self.cached_tokens, used.cached_tokens)
+        self.reasoning_tokens = _more(self.reasoning_tokens, used.reasoning_tokens)
+
+
+def _more(known: int | None, added: int | None) -> int | None:
+    return known if added is None else added + (known or 0)
+
 
 @dataclass(slots=True)
 class Spending:
-    """Attempts, answers from the cache (and how many of them were imported), calls that failed, dollars."""
+    """Accounts by arm and by the model that answered ("" for calls that nobody did); grows with every pair.
 
-    calls: int = 0
-    cached: int = 0
-    imported: int = 0
-    failures: int = 0
-    _parts: int = 0
+    `list_price` tells what a cached answer costs that was kept without a price.
+    """
+
+    list_price: ListPrice = lambda _arm, _answer: None
+    accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
 
     def add(self, pair: Pair) -> None:
-        for answer in (pair.baseline, pair.candidate):
-            if isinstance(answer, Completion) and answer.cached:
-                self.cached += 1
-                self.imported += answer.imported
-                continue
-            self.calls += answer.attempts
-            if isinstance(answer, Failure):
-                self.failures += answer.attempts > 0
-            else:
-                self._parts += round((answer.cost or 0.0) * _PARTS_OF_A_DOLLAR)
+        self._count("baseline", pair.baseline)
+        self._count("candidate", pair.candidate)
+
+    def _count(self, arm: str, answer: Answer) -> None:
+        if isinstance(answer, Failure):
+            if answer.attempts:
+                self._account(arm, "").count(answer, None)
+            return
+        cost = answer.cost
+        if cost is None and answer.cached:
+            cost = self.list_price(arm, answer)
+        self._account(arm, answer.model).count(answer, cost)
+
+    def _account(self, arm: str, model: str) -> Account:
+        found = self.accounts.get((arm, model))
+        if found is None:
+            found = self.accounts[(arm, model)] = Account()
+        return found
+
+    @property
+    def calls(self) -> int:
+        """Attempts that were made."""
+        return sum(one.calls for one in self.accounts.values())
+
+    @property
+    def cached(self) -> int:
+        return sum(one.cached for one in self.accounts.values())
+
+    @property
+    def imported(self) -> int:
+        return sum(one.imported for one in self.accounts.values())
+
+    @property
+    def failures(self) -> int:
+        return sum(one.failures for one in self.accounts.values())
+
+    @property
+    def billed(self) -> Sum:
+        """What was asked here and answered."""
+        return sum((one.billed for one in self.accounts.values()), Sum())
+
+    @property
+    def listed(self) -> Sum:
+        """What all answers cost without a cache."""
+        return sum((one.listed for one in self.accounts.values()), Sum())
 
     @property
     def usd(self) -> float | None:
         """Dollars for what was asked; None where no price of it is known."""
-        return self._parts / _PARTS_OF_A_DOLLAR if self._parts or not self.calls else None
+        return None if self.calls and not self.billed.priced else self.billed.usd

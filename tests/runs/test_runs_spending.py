@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from promptops.messages import Answer, Completion, Failure
+from promptops.messages import Answer, Completion, Failure, Usage
 from promptops.runs.recorded import NO_BASELINE
 from promptops.runs.spending import Spending
 from promptops.samples import Pair
@@ -39,3 +39,48 @@ def test_the_sum_does_not_tell_who_finished_first() -> None:
     ]
     sums = {summed(dice.sample(pairs, len(pairs))).usd for _ in range(5)}
     assert len(sums) == 1
+
+
+def counted(read: int, written: int, *, model: str = "m", cached: int | None = None) -> Completion:
+    usage = Usage(input_tokens=read, output_tokens=written, cached_tokens=cached)
+    return Completion(text="x", finish_reason="stop", model=model, usage=usage, cost=0.5, attempts=2)
+
+
+def test_every_arm_and_model_has_an_account_of_its_own() -> None:
+    lost = Failure(kind="timeout", message="slow", attempts=4)
+    found = summed(
+        [(counted(10, 1), counted(20, 2, cached=5)), (counted(1, 1, model="m-2"), lost), (paid(0.5), lost)]
+    )
+    assert found.accounts.keys() == {
+        ("baseline", "m"),
+        ("baseline", "m-2"),
+        ("candidate", "m"),
+        ("candidate", ""),
+    }
+    own = found.accounts["candidate", "m"]
+    assert (own.calls, own.answers, own.input_tokens, own.output_tokens) == (2, 1, 20, 2)
+    assert (own.cached_tokens, own.reasoning_tokens) == (5, None)
+    assert found.accounts["baseline", "m"].input_tokens == 10, "who did not count adds nothing"
+    assert (found.accounts["candidate", ""].calls, found.accounts["candidate", ""].failures) == (8, 2)
+
+
+def test_a_cached_answer_costs_nothing_and_is_listed_at_its_price() -> None:
+    found = summed([(paid(9.0, cached=True), paid(1.0))])
+    assert (found.billed.usd, found.listed.usd) == (1.0, 10.0)
+
+
+def test_a_cached_answer_that_was_kept_without_a_price_is_listed_at_todays() -> None:
+    spending = Spending(list_price=lambda arm, answer: 3.0 if arm == "candidate" else None)
+    spending.add(Pair(index=0, sample_id="s", baseline=NO_BASELINE, candidate=paid(None, cached=True)))
+    assert (spending.listed.usd, spending.billed.usd) == (3.0, 0.0)
+    spending.add(Pair(index=1, sample_id="s", baseline=NO_BASELINE, candidate=paid(None)))
+    assert (spending.billed.unpriced, spending.usd) == (1, None), "what is billed is not guessed afterwards"
+
+
+def test_part_of_a_sum_says_how_much_is_missing_from_it() -> None:
+    found = summed([(paid(1.0), paid(None)), (paid(0.0), paid(None))])
+    assert (found.usd, found.billed.unpriced) == (1.0, 2)
+
+
+def test_a_free_model_costs_nothing_and_that_is_known() -> None:
+    assert summed([(paid(0.0), paid(0.0))]).usd == 0.0
