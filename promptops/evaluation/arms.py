@@ -20,7 +20,7 @@ from promptops.prompts.render import render_sample, split_model
 from promptops.providers import local
 from promptops.providers.command import open_command
 from promptops.providers.local import DEFAULT_MODEL
-from promptops.providers.python import Python, load_target
+from promptops.providers.python import load_target, open_python
 from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
 from promptops.runs.replay import Arm
@@ -182,7 +182,8 @@ async def _open(
             ) as served:
                 yield served
         case "python":
-            yield Python(load_target(spec.target or "", root=workspace.folder), name=name)
+            async with open_python(load_target(spec.target or "", root=workspace.folder), name=name) as own:
+                yield own
         case "command":
             async with open_command(
                 spec.command or [], cwd=workspace.folder, environ=workspace.environ, processes=at_once

@@ -2,7 +2,8 @@
 
 It gets the `Request` and returns text, a message in the OpenAI shape, or a `Completion`. An ordinary function
 runs in a thread of its own so that it does not hold up the others; a thread cannot be stopped, so one that
-outlives its deadline is left to itself (it does not keep the process from ending).
+outlives its deadline is left to itself (it does not keep the process from ending). Coroutines share one event
+loop in one more thread: one that blocks holds up its like, and not the deadlines of everybody.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import importlib
 import inspect
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ class Python:
 
     def __init__(self, target: Target, *, name: str) -> None:
         self._target, self._name = target, name
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def complete(self, request: Request) -> Completion:
         """Call the function once.
@@ -39,13 +42,70 @@ class Python:
             Malformed: it returned something that is no answer.
         """
         try:
-            value = await _call(self._target, request)
+            value = await self._call(request)
         except ProviderError:
             raise
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             said = one_line(f"{type(error).__name__}: {error}")
             raise ProviderError(f"{self._name} raised {said}") from error
         return completion_from_value(value, asked_model=request.model)
+
+    async def _call(self, request: Request) -> Any:
+        target = self._target
+        if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__):
+            return await self._later(target(request))
+        value = await _in_a_thread(target, request)
+        return await self._later(value) if isinstance(value, Awaitable) else value
+
+    async def _later(self, answer: Awaitable[Any]) -> Any:
+        """Await in the loop of coroutines, which begins with the first of them."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=_run, args=[self._loop], name="promptops-provider", daemon=True).start()
+        value, raised = await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(_outcome(answer), self._loop)
+        )
+        if raised is not None:
+            raise raised
+        return value
+
+    async def aclose(self) -> None:
+        """Let the loop of coroutines end; one that blocks it is left to itself."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+
+@asynccontextmanager
+async def open_python(target: Target, *, name: str) -> AsyncIterator[Python]:
+    """Open a provider that calls `target`."""
+    python = Python(target, name=name)
+    try:
+        yield python
+    finally:
+        await python.aclose()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+    finally:
+        loop.close()
+
+
+async def _outcome(answer: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    """Return what came or was raised: a SystemExit that left a task would end the loop of all others."""
+    try:
+        return await answer, None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001  # handed to the caller, who decides
+        return None, error
 
 
 def load_target(target: str, *, root: Path) -> Target:
@@ -86,13 +146,6 @@ def _import(name: str, *, where: str, root: Path) -> Any:
         raise ConfigError(
             f"{where}: importing it raised {one_line(f'{type(error).__name__}: {error}')}"
         ) from error
-
-
-async def _call(target: Target, request: Request) -> Any:
-    if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__):
-        return await target(request)
-    value = await _in_a_thread(target, request)
-    return await value if isinstance(value, Awaitable) else value
 
 
 async def _in_a_thread(target: Target, request: Request) -> Any:

@@ -12,13 +12,17 @@ import pytest
 
 from promptops.errors import ConfigError, Malformed, Overloaded, ProviderError, Truncated
 from promptops.messages import Completion, Message, Request, ToolCall, Usage
-from promptops.providers.python import Python, load_target
+from promptops.providers.python import Python, load_target, open_python
 
 REQUEST = Request(model="bot", messages=(Message(role="user", content="hi"),))
 
 
 def ask(target: Any) -> Completion:
-    return asyncio.run(Python(target, name="bots:answer").complete(REQUEST))
+    async def run() -> Completion:
+        async with open_python(target, name="bots:answer") as provider:
+            return await provider.complete(REQUEST)
+
+    return asyncio.run(run())
 
 
 def echo(request: Request) -> str:
@@ -110,6 +114,66 @@ def test_an_ordinary_function_holds_up_nobody() -> None:
         return await asyncio.gather(*(provider.complete(REQUEST) for _ in range(40)))
 
     assert {answer.text for answer in asyncio.run(run())} == {"together"}
+
+
+def test_a_coroutine_that_blocks_holds_up_no_deadline() -> None:
+    release = threading.Event()
+
+    async def block(request: Request) -> str:
+        release.wait(timeout=20)
+        return "late"
+
+    async def run() -> list[BaseException | Completion]:
+        async def asked(provider: Python) -> Completion:
+            async with asyncio.timeout(0.1):
+                return await provider.complete(REQUEST)
+
+        async with open_python(block, name="slow") as slow, open_python(echo_later, name="quick") as quick:
+            return await asyncio.gather(asked(slow), asked(quick), return_exceptions=True)
+
+    stuck, answered = asyncio.run(run())
+    assert isinstance(stuck, TimeoutError)
+    assert isinstance(answered, Completion)
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "promptops-provider":
+            thread.join(timeout=20)
+            assert not thread.is_alive()
+
+
+def test_coroutines_share_a_loop_so_that_they_can_share_a_client() -> None:
+    loops: set[int] = set()
+
+    async def where(request: Request) -> str:
+        loops.add(id(asyncio.get_running_loop()))
+        return "here"
+
+    async def run() -> None:
+        async with open_python(where, name="bot") as provider:
+            await asyncio.gather(*(provider.complete(REQUEST) for _ in range(10)))
+
+    asyncio.run(run())
+    assert len(loops) == 1
+
+
+def test_a_coroutine_is_cancelled_at_the_deadline() -> None:
+    ended = threading.Event()
+
+    async def sleep(request: Request) -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return "late"
+
+    async def run() -> None:
+        async with open_python(sleep, name="bot") as provider:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await provider.complete(REQUEST)
+            assert await asyncio.to_thread(ended.wait, 10)
+
+    asyncio.run(run())
 
 
 def test_a_hanging_function_is_left_at_the_deadline() -> None:
