@@ -68,9 +68,10 @@ class Paced:
         self.breaker = Breaker(
             name=name, opens_after=stop_after, at_once=at_once, probes=probes, say=say, tools=tools
         )
-        turns: list[Turns] = [self.breaker, self.slots]
+        turns: list[Turns] = [self.breaker]
         if requests_per_minute is not None or tokens_per_minute is not None:
             turns.append(Rates(requests=requests_per_minute, tokens=tokens_per_minute, tools=tools))
+        turns.append(self.slots)  # last: what it learns is of the moment an attempt is sent
         self._retrying = Retrying(
             provider,
             name=name,

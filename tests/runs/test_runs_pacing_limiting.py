@@ -245,3 +245,24 @@ def test_the_scarcer_of_both_limits_decides(time) -> None:
         assert time.slept == [10.0, 10.0]
 
     asyncio.run(main())
+
+
+def test_what_waited_for_its_share_of_a_minute_still_tells_that_there_is_too_much(time) -> None:
+    class Full:
+        async def complete(self, request: Request) -> Completion:
+            raise Overloaded("busy", status=429)
+
+    async def main() -> None:
+        model = Paced(
+            Full(),
+            name="m",
+            at_once=8,
+            attempts=1,
+            requests_per_minute=60,
+            clock=time.clock,
+            sleep=time.sleep,
+        )
+        await asyncio.gather(*(model.answer(REQUEST) for _ in range(3)))
+        assert model.slots.allowed == 1
+
+    asyncio.run(main())
