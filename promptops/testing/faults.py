@@ -16,22 +16,7 @@ from typing import Any, Literal
 
 from promptops.testing.faulty_server import Behaviour, Seen
 from promptops.testing.shapes import Event, Good, Role, events, lacking, nothing, to_json, whole
-
-_WORDS = {
-    200: "OK",
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    529: "Overloaded",
-}
-_JSON, _STREAM = "application/json", "text/event-stream"
-_LAST_CHUNK = b"0\r\n\r\n"
+from promptops.testing.wire import JSON, LAST_CHUNK, chunk, head, reason, reply_bytes, stream_head
 
 
 def answer(
@@ -58,7 +43,7 @@ def answer(
         for number, event in enumerate(events(seen.api, good)):
             await asyncio.sleep(pause if number else 0)
             yield chunk(event.encoded(escaped=escaped))
-        yield _LAST_CHUNK
+        yield LAST_CHUNK
 
     return behave
 
@@ -67,7 +52,7 @@ def reply(
     body: bytes | str | Mapping[str, Any],
     status: int = 200,
     *,
-    content_type: str = _JSON,
+    content_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Behaviour:
     """Any body at all, whole, with any status."""
@@ -87,7 +72,7 @@ def status(
     headers: Mapping[str, str] | None = None,
 ) -> Behaviour:
     """A status with an error in the body, `kind` its type and code; `retry_after` in seconds or as a date."""
-    said = message or _WORDS.get(code, "no").lower()
+    said = message or reason(code).lower()
     body = {"type": "error", "error": {"message": said, "type": kind, "code": kind}}
     asked = {} if retry_after is None else {"Retry-After": _when(retry_after)}
     return reply(body, code, headers={**asked, **(headers or {})})
@@ -187,7 +172,7 @@ def cut_json() -> Behaviour:
             yield reply_bytes(body[: len(body) // 2])
             return
         first = _begun(seen)[0].encoded().rstrip(b"\n")
-        yield stream_head(stays=True) + chunk(first[: len(first) // 2] + b"\n\n") + _LAST_CHUNK
+        yield stream_head(stays=True) + chunk(first[: len(first) // 2] + b"\n\n") + LAST_CHUNK
 
     return behave
 
@@ -206,7 +191,7 @@ def error_inside(message: str = "something broke", *, kind: str = "invalid_reque
             yield reply_bytes(to_json(error))
             return
         told = Event(role=Role.TEXT, name="error", data=error)
-        yield stream_head(stays=True) + chunk(_encoded_events([*_begun(seen), told])) + _LAST_CHUNK
+        yield stream_head(stays=True) + chunk(_encoded_events([*_begun(seen), told])) + LAST_CHUNK
 
     return behave
 
@@ -236,7 +221,7 @@ def unfinished(
         left = [] if lacks == "everything" else lacking(told, Role(lacks))
         yield stream_head(stays=close == "clean") + b"".join(chunk(event.encoded()) for event in left)
         if close == "clean":
-            yield _LAST_CHUNK
+            yield LAST_CHUNK
 
     return behave
 
@@ -257,7 +242,7 @@ def flood(*, piece: int = 2**16) -> Behaviour:
     return behave
 
 
-def packed(data: bytes, *, content_type: str = _JSON) -> Behaviour:
+def packed(data: bytes, *, content_type: str = JSON) -> Behaviour:
     """A body that says that it is packed with gzip; `data` is sent as it is."""
     return reply(data, content_type=content_type, headers={"Content-Encoding": "gzip"})
 
@@ -278,43 +263,6 @@ def raw(*pieces: bytes) -> Behaviour:
             yield piece
 
     return behave
-
-
-def head(
-    code: int = 200,
-    *,
-    length: int | None = None,
-    content_type: str = _JSON,
-    headers: Mapping[str, str] | None = None,
-    stays: bool = False,
-) -> bytes:
-    """Return a response's head; `stays` keeps the connection open after it."""
-    lines = [f"HTTP/1.1 {code} {_WORDS.get(code, 'Odd')}", f"content-type: {content_type}"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    lines += [] if length is None else [f"content-length: {length}"]
-    lines += ["connection: keep-alive"] if stays else []
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def stream_head(*, stays: bool = False) -> bytes:
-    """Return the head of a stream in chunks; `stays` where they come to their end."""
-    return head(content_type=_STREAM, headers={"transfer-encoding": "chunked"}, stays=stays)
-
-
-def chunk(data: bytes) -> bytes:
-    """Return one chunk of a body in chunks."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def reply_bytes(
-    body: bytes,
-    code: int = 200,
-    *,
-    content_type: str = _JSON,
-    headers: Mapping[str, str] | None = None,
-) -> bytes:
-    """Return a whole response, after which the connection stays open."""
-    return head(code, length=len(body), content_type=content_type, headers=headers, stays=True) + body
 
 
 def _encoded(seen: Seen, good: Good) -> bytes:

@@ -12,6 +12,7 @@ from promptops.messages import Completion, Failure
 from promptops.testing import faults
 from promptops.testing.faults import answer, reply
 from promptops.testing.faulty_server import Behaviour, Seen, serve
+from promptops.testing.wire import head
 
 NONSENSE: dict[str, Behaviour] = {
     "half of its JSON": faults.cut_json(),
@@ -105,8 +106,8 @@ async def endless_line(seen: Seen) -> AsyncGenerator[bytes, None]:
         faults.packed(b"nonsense"),
         endless_head,
         endless_line,
-        faults.raw(faults.head(headers={"transfer-encoding": "chunked"}), b"zz\r\n{}"),
-        faults.raw(faults.head(length=5), b'{"choices": []}'),
+        faults.raw(head(headers={"transfer-encoding": "chunked"}), b"zz\r\n{}"),
+        faults.raw(head(length=5), b'{"choices": []}'),
     ],
     ids=[
         "packed nonsense",
