@@ -12,7 +12,7 @@ from promptops.messages import Completion, Failure
 from promptops.testing import faults
 from promptops.testing.faults import answer, reply
 from promptops.testing.faulty_server import Behaviour, Seen, serve
-from promptops.testing.wire import head
+from promptops.testing.wire import chunk, head
 
 NONSENSE: dict[str, Behaviour] = {
     "half of its JSON": faults.cut_json(),
@@ -26,6 +26,7 @@ NONSENSE: dict[str, Behaviour] = {
     "no HTTP": faults.garbage(),
 }
 TWO = "attempts: 2"
+CHUNKED = head(headers={"transfer-encoding": "chunked"})
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -106,8 +107,8 @@ async def endless_line(seen: Seen) -> AsyncGenerator[bytes, None]:
         faults.packed(b"nonsense"),
         endless_head,
         endless_line,
-        faults.raw(head(headers={"transfer-encoding": "chunked"}), b"zz\r\n{}"),
-        faults.raw(head(length=5), b'{"choices": []}'),
+        faults.raw(CHUNKED + b"zz\r\n{}"),
+        faults.raw(head(length=5) + b'{"choices": []}'),
     ],
     ids=[
         "packed nonsense",
@@ -120,6 +121,14 @@ async def endless_line(seen: Seen) -> AsyncGenerator[bytes, None]:
 @pytest.mark.parametrize("way", [CHAT, CHAT_STREAMED], ids=str)
 def test_http_that_is_none_is_malformed(tmp_path, way, fault) -> None:
     assert ask(tmp_path, serve(fault), way, limits=TWO).kinds == {"malformed"}
+
+
+@pytest.mark.parametrize("way", [CHAT, CHAT_STREAMED], ids=str)
+def test_a_bad_chunk_later_on_is_no_answer_and_ends_at_the_deadline(tmp_path, way) -> None:
+    # aiohttp tells nobody who already reads the body, so it may be the deadline that ends it.
+    fault = faults.raw(CHUNKED, chunk(b'{"choices":'), b"zz\r\n{}")
+    asked = ask(tmp_path, serve(fault), way, limits="attempts: 1, deadline: 0.3", real_time=True)
+    assert asked.kinds <= {"malformed", "timeout.total"}
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
