@@ -13,16 +13,17 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from promptops.errors import InvalidFile, Problem, PromptopsError, RunStopped
 from promptops.messages import Completion
 from promptops.runs.cachestats import Stats, read_stats
 from promptops.runs.encoding import answer_to_dict, completion_from_dict, from_line, to_line
+from promptops.runs.whole import writing
 
 SCHEMA = "promptops.cache/1"
 _VERSION = 1
@@ -226,24 +227,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _when(before: float | None) -> float:
     return math.inf if before is None else before
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """Write a whole file or nothing; what is no ordinary file, such as a pipe, is written to as it is."""
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:
-            yield file
-        return
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        with beside.open("wb") as file:
-            yield file
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def _exported(path: Path) -> Iterator[tuple[str, float, bytes]]:

@@ -10,11 +10,9 @@ wins.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from array import array
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,10 +27,10 @@ from promptops.runs.encoding import (
     pair_to_dict,
     to_line,
 )
+from promptops.runs.header import check_header, put, read_header, write_header
 from promptops.runs.locking import is_at, lock
 from promptops.samples import Pair
 
-SCHEMA = "promptops.run/1"
 _ABSENT = -(2**63)
 # A larger index is damage, and must not make the list of offsets as long as itself.
 _LARGEST_INDEX = 100_000_000
@@ -182,11 +180,11 @@ class Journal:
 
     def amend(self, **facts: Any) -> None:
         """Add to run.json what only the run could tell, such as the model that answered."""
-        self._write_header({**json.loads(self._header.read_bytes()), **facts})
+        write_header(self._header, {**read_header(self._header), **facts})
 
     def recall(self, name: str) -> Any:
         """Return what run.json says under a name; None where it says nothing."""
-        return json.loads(self._header.read_bytes()).get(name)
+        return read_header(self._header).get(name)
 
     def keep_report(self, text: str) -> None:
         """Write `report.json`, instead of an earlier one.
@@ -194,7 +192,7 @@ class Journal:
         Raises:
             RunStopped: the disk is full or gone; an earlier report is still there.
         """
-        self._put(self._header.with_name("report.json"), text)
+        put(self._header.with_name("report.json"), text)
 
     def keep_spending(self, text: str) -> None:
         """Write `spend.json`, the ledger of what was asked and paid, instead of an earlier one.
@@ -202,59 +200,34 @@ class Journal:
         Raises:
             RunStopped: the disk is full or gone; an earlier ledger is still there.
         """
-        self._put(self._header.with_name("spend.json"), text)
+        put(self._header.with_name("spend.json"), text)
 
     def close(self) -> None:
-        """Make everything durable, and let go."""
+        """Make everything durable, and let go.
+
+        Raises:
+            RunStopped: the disk says only now that it has not kept what it took.
+        """
         try:
             os.fsync(self._descriptor)
+        except OSError as error:
+            raise RunStopped(
+                f"cannot write {self._pairs}: {error.strerror}; run again to ask for what is missing"
+            ) from error
         finally:
             self._reader.close()
             os.close(self._descriptor)
 
     def _begin(self, header: Mapping[str, Any]) -> None:
         if self._header.exists():
-            self._check(header)
+            check_header(self._header, header)
         elif os.fstat(self._descriptor).st_size:
             raise IntegrityError(
                 f"{self._pairs} has pairs, but run.json beside it is missing: of what run are they?"
             )
         else:
-            self._write_header({"schema": SCHEMA, **header})
+            write_header(self._header, header)
         self._read_lines()
-
-    def _check(self, header: Mapping[str, Any]) -> None:
-        try:
-            begun = json.loads(self._header.read_bytes())
-            before = dict(begun["digests"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(
-                f"{self._header} is no header of a run; delete the folder to begin anew"
-            ) from error
-        now = dict(header.get("digests", {}))
-        unlike = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        if unlike:
-            raise IntegrityError(
-                f"{self._header} is of another run: {', '.join(unlike)} changed;"
-                " delete the folder to begin anew"
-            )
-
-    def _write_header(self, header: Mapping[str, Any]) -> None:
-        text = json.dumps(header, indent=2, sort_keys=True, allow_nan=False) + "\n"
-        self._put(self._header, text)
-
-    def _put(self, path: Path, text: str) -> None:
-        """Write a whole file or nothing."""
-        beside = path.with_suffix(f"{path.suffix}.new")
-        try:
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
-            raise RunStopped(
-                f"cannot write {path}: {error.strerror}; what was finished is kept; run again to resume"
-            ) from error
 
     def _read_lines(self) -> None:
         for number, line in enumerate(self._reader, start=1):
