@@ -16,16 +16,14 @@ REDRAW_SECONDS = 0.1
 STEPS_ELSEWHERE = 5
 
 
-def before_asking(plan: Plan) -> None:
-    """Say what is about to be asked, and of whom, before anything is spent."""
-    from promptops.cli.output import note
-
+def announcement(plan: Plan, *, cost: str = "") -> str:
+    """Say what is about to be asked, and of whom, and what that costs."""
     asked = sorted({one.prompt.spec.model for one in (plan.baseline, plan.candidate) if one is not None})
     cap = plan.workspace.config.limits.budget_usd
     each = f", {plan.repeats} times each" if plan.repeats > 1 else ""
     budget = f", at most ${cap:.2f}" if cap else ""
-    note(
-        f"{plan.id}: {plan.samples.n} samples{each}, up to {plan.calls} calls to {', '.join(asked)}{budget}"
+    return (
+        f"{plan.id}: {plan.samples.n} samples{each}, up to {plan.calls} calls to {', '.join(asked)}{cost}{budget}"
         f" (run {plan.run})"
     )
 

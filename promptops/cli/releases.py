@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptops.cli.agreeing import Yes, before_asking
 from promptops.cli.options import Command, Environment, Json, PromptId, Reason, Repeats, Sequential
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def promote(
     recorded: Annotated[bool, typer.Option("--recorded", help="Test on recorded answers only.")] = False,
     sequential: Sequential = False,
     repeats: Repeats = 1,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Release HEAD's version if its test allows it.
@@ -61,7 +63,7 @@ def promote(
     from promptops.cli.asking import ask
     from promptops.cli.here import workspace
     from promptops.cli.output import note
-    from promptops.cli.progress import ProgressLine, before_asking
+    from promptops.cli.progress import ProgressLine
     from promptops.evaluation.evaluate import Options
     from promptops.releasing.promote import Wish
     from promptops.releasing.promote import promote as release
@@ -80,7 +82,8 @@ def promote(
     )
     line = ProgressLine(what="pairs" if repeats > 1 else "samples")
     options = Options(say=note, recorded=recorded, on_progress=line)
-    outcome = ask(release(here, prompt, wish, options=options, now=_now, before_asking=before_asking), line)
+    before = before_asking(yes=yes, recorded=recorded)
+    outcome = ask(release(here, prompt, wish, options=options, now=_now, before_asking=before), line)
     _show(outcome, json=json)
 
 
@@ -95,6 +98,7 @@ def rollback(
     force: Force = False,
     push: Push = False,
     branch: Branch = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Make the version before live again; offline.
@@ -116,20 +120,20 @@ def rollback(
         branch=branch,
     )
     target = target_version(here, name, root, wish)
-    report = _retested(here, target) if test else None
+    report = _retested(here, target, yes=yes) if test else None
     _show(release(here, target, wish, now=_now, report=report), json=json)
 
 
-def _retested(here: Workspace, target: Target) -> Report:
+def _retested(here: Workspace, target: Target, *, yes: bool) -> Report:
     from promptops.cli.asking import ask
     from promptops.cli.output import note
-    from promptops.cli.progress import ProgressLine, before_asking
+    from promptops.cli.progress import ProgressLine
     from promptops.evaluation.evaluate import Options
     from promptops.releasing.retest import retest
 
     line = ProgressLine()
     options = Options(say=note, on_progress=line)
-    return ask(retest(here, target, options=options, before_asking=before_asking), line)
+    return ask(retest(here, target, options=options, before_asking=before_asking(yes=yes)), line)
 
 
 def _now() -> datetime:

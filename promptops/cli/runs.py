@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptops.cli.agreeing import Yes, before_asking
 from promptops.cli.options import Command, Json, PromptIds, Repeats, Sequential
 from promptops.errors import PromptopsError
 
@@ -58,6 +59,7 @@ def test(
         Path | None, typer.Option("--markdown", metavar="FILE", help="Also append the report as Markdown.")
     ] = None,
     explain: Explain = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Compare the work tree with what is live.
@@ -68,7 +70,7 @@ def test(
     from promptops.cli.asking import ask
     from promptops.cli.here import workspace
     from promptops.cli.output import note, reaching
-    from promptops.cli.progress import ProgressLine, before_asking
+    from promptops.cli.progress import ProgressLine
     from promptops.evaluation.evaluate import Options
     from promptops.evaluation.testing import Selection, test_prompts
 
@@ -86,8 +88,9 @@ def test(
         # Before anything is paid: a report that cannot be written would come too late to say so.
         with reaching(markdown):
             markdown.open("a").close()
+    before = before_asking(yes=yes, recorded=recorded)
     tested = ask(
-        test_prompts(workspace(), selection, options=options, before_asking=before_asking, dry_run=dry_run),
+        test_prompts(workspace(), selection, options=options, before_asking=before, dry_run=dry_run),
         line,
     )
     _show(tested, json=json, markdown=markdown, explain=explain)
