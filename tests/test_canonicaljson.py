@@ -54,9 +54,7 @@ def test_what_is_easily_got_wrong_is_not(value: Any) -> None:
     assert canonical_json(value) == rfc8785.dumps(value)
 
 
-@pytest.mark.parametrize(
-    "value", [2**53, float("nan"), float("inf"), "half \ud800", {1: 2}]
-)
+@pytest.mark.parametrize("value", [2**53, float("nan"), float("inf"), "half \ud800", {1: 2}])
 def test_what_has_no_form_is_refused_in_the_same_words(value: Any) -> None:
     with pytest.raises(rfc8785.CanonicalizationError) as theirs:
         rfc8785.dumps(value)

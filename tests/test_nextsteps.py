@@ -97,7 +97,9 @@ def test_a_sequential_test_is_continued() -> None:
     steps = next_steps(replace(FEW, sequential=True, open=(Open(metric="queue", expected=560),)))
     assert steps[0].text.startswith("add samples and continue this test: about 460 more")
     assert steps[0].calls == 920
-    assert [step.command for step in steps[1:]] == ['promptops promote support --sequential --accept -m "why"']
+    assert [step.command for step in steps[1:]] == [
+        'promptops promote support --sequential --accept -m "why"'
+    ]
 
 
 def test_a_sequential_test_of_which_nobody_knows_when_it_stops_is_continued_all_the_same() -> None:

@@ -99,7 +99,9 @@ def test_import_adds_what_is_new_and_says_what_the_samples_show(project: Project
     said = project.run("import", "calls.jsonl", "--prompt", ID)
     assert said.code == 0
     assert f"20 samples added to {SAMPLES}, 10 were there already\n" in said.out
-    assert "with 140 samples an unchanged prompt passes a 5-point allowance about 49 % of the time" in said.out
+    assert (
+        "with 140 samples an unchanged prompt passes a 5-point allowance about 49 % of the time" in said.out
+    )
     assert said.out.endswith(f"next: promptops try {ID}\n")
     before = (project.path / SAMPLES).read_bytes()
     again = project.run("import", "calls.jsonl", "--prompt", ID)
