@@ -219,13 +219,15 @@ class Journal:
             os.close(self._descriptor)
 
     def _begin(self, header: Mapping[str, Any]) -> None:
+        has_pairs = os.fstat(self._descriptor).st_size > 0
         if self._header.exists():
             check_header(self._header, header)
-        elif os.fstat(self._descriptor).st_size:
+        elif has_pairs:
             raise IntegrityError(
                 f"{self._pairs} has pairs, but run.json beside it is missing: of what run are they?"
             )
-        else:
+        if not has_pairs:
+            # Nothing is left of an earlier beginning: everything will be asked anew, so this is another one.
             write_header(self._header, header)
         self._read_lines()
 

@@ -75,6 +75,15 @@ def test_deleted_runs_are_remembered_and_answers_drawn_anew_are_another_look(at_
     assert look(at_home) == (2, 0.005), "and read again"
 
 
+def test_a_run_of_which_only_the_answers_were_deleted_is_another_look_too(at_home: Project) -> None:
+    at_home.reword("thorough")
+    assert look(at_home) == (1, 0.04)
+    for pairs in (at_home.path / ".promptops/runs").glob("*/pairs.jsonl"):
+        pairs.unlink()
+    (at_home.path / ".promptops/cache.db").unlink()
+    assert look(at_home) == (2, 0.005)
+
+
 def test_five_fresh_sample_sets_are_five_looks(at_home: Project) -> None:
     at_home.reword("thorough")
     found = []

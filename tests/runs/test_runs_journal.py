@@ -142,10 +142,21 @@ def test_another_runs_digests_are_refused_by_name(folder) -> None:
 
 
 def test_what_is_no_digest_may_differ(folder) -> None:
-    Journal.open(folder, HEADER).close()
+    with Journal.open(folder, HEADER) as journal:
+        journal.append(pair(0))
     Journal.open(folder, {**HEADER, "machine": "another"}).close()
     header = json.loads((folder / "run.json").read_text())
     assert header == {"schema": "promptops.run/1", **HEADER}
+
+
+def test_a_run_without_a_single_pair_begins_anew(folder) -> None:
+    with Journal.open(folder, {**HEADER, "begun": "first"}) as journal:
+        journal.append(pair(0))
+    with Journal.open(folder, {**HEADER, "begun": "second"}) as journal:
+        assert journal.recall("begun") == "first"
+    (folder / "pairs.jsonl").unlink()
+    with Journal.open(folder, {**HEADER, "begun": "third"}) as journal:
+        assert journal.recall("begun") == "third"
 
 
 def test_what_the_run_found_out_is_added_to_its_header(folder) -> None:
