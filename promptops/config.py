@@ -141,11 +141,12 @@ class RouteSpec(Written):
 
 
 class Limits(Written):
-    """What a run may use: calls at once, seconds and attempts a call, dollars in all."""
+    """What a run may use: calls at once, seconds and attempts a call, seconds that a provider may be down, dollars."""
 
     concurrency: int = Field(default=16, ge=1, le=1024)
     deadline: Duration = 60.0
     attempts: int = Field(default=4, ge=1, le=20)
+    outage: Duration = 62.0
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     cache_max_age: Duration = 7 * 86400.0
     models: list[str] | None = None

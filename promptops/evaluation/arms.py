@@ -124,6 +124,7 @@ def _paced(
         provider,
         name=entry.provider,
         deadline=limits.deadline,
+        outage=limits.outage,
         attempts=limits.attempts,
         at_once=_at_once(spec, workspace),
         requests_per_minute=spec.requests_per_minute,

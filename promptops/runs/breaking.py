@@ -22,14 +22,16 @@ from promptops.runs.retrying import Outcome, Result, Told, Tools
 # verdict.
 _OUT_OF_ORDER = (Overloaded, Unreachable, TimedOut, Refused)
 _MAY_PASS = (Overloaded, Unreachable, TimedOut)
-_FIRST_WAIT = 2.0  # seconds; doubled with every probe
-PROBES = 5  # after 2 + 4 + 8 + 16 + 32 seconds
+OUTAGE = 62.0  # seconds
+PROBES = 5  # after 2 + 4 + 8 + 16 + 32 of them
 
 
 class Breaker:
     """Opens after `opens_after` calls in a row without an answer, each after all its attempts.
 
-    For deadlines it takes `at_once` more: those that began together end together. `say` is told when it opens.
+    For deadlines it takes `at_once` more: those that began together end together. `outage` is how many seconds a
+    provider may be down: what all waits between probes come to, each twice the one before. `say` is told when it
+    opens.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class Breaker:
         opens_after: int = 8,
         at_once: int = 1,
         probes: int = PROBES,
+        outage: float = OUTAGE,
         say: Callable[[str], None] | None = None,
         tools: Tools | None = None,
     ) -> None:
+        self._first_wait = outage / (2.0**PROBES - 1)
         self._name, self._opens_after, self._at_once = name, opens_after, at_once
         self._most_probes, self._say, self._tools = probes, say, tools or Tools()
         self._failed_in_row, self._answered = 0, False
@@ -139,7 +143,7 @@ class Breaker:
                 error,
             )
         else:
-            self._ready_at = self._tools.clock() + _FIRST_WAIT * 2.0**self._failed_probes
+            self._ready_at = self._tools.clock() + self._first_wait * 2.0**self._failed_probes
 
     def judge(self, outcome: Outcome) -> None:
         """Learn from a whole call.
@@ -165,9 +169,9 @@ class Breaker:
             self._stop(f"{self._is_down()}, {self._resume(error)}", error)
         else:
             self._failed_probes, self.last = 0, error
-            self._ready_at = self._tools.clock() + _FIRST_WAIT
+            self._ready_at = self._tools.clock() + self._first_wait
             if self._say is not None:
-                most = _FIRST_WAIT * (2.0**self._most_probes - 1)
+                most = self._first_wait * (2.0**self._most_probes - 1)
                 self._say(
                     f"{self._is_down()}, the last: {error}; waiting up to {most:g} s for it to come back"
                 )

@@ -21,7 +21,7 @@ from dataclasses import replace
 from promptops.errors import ProviderError
 from promptops.messages import Answer, Completion, Failure, Request
 from promptops.ports import Provider
-from promptops.runs.breaking import PROBES, Breaker
+from promptops.runs.breaking import OUTAGE, PROBES, Breaker
 from promptops.runs.budget import Budget
 from promptops.runs.ceiling import ceiling
 from promptops.runs.limiting import Rates, Slots
@@ -36,8 +36,8 @@ class Paced:
     `deadline` is in seconds and covers all attempts of a call and the pauses between them, not the waiting for
     one of the `at_once` slots, for the share of a minute or for a breaker, which is our own doing. A call keeps
     its slot while it pauses, so an overloaded server is asked less. `stop_after` calls in a row without an
-    answer, each after all its attempts, open the breaker; when `probes` more get none, the run stops. `price`
-    gives the US dollars of an answer by the name of the model that answered; `seen` is told of every attempt, and
+    answer, each after all its attempts, open the breaker; when `probes` more get none over `outage` seconds, the
+    run stops. `price` gives the US dollars of an answer by the name of the model that answered; `seen` is told of every attempt, and
     people are told by `say` when the breaker opens.
     Clock, sleep and randomness are arguments for tests.
     """
@@ -52,6 +52,7 @@ class Paced:
         at_once: int = 32,
         stop_after: int = 8,
         probes: int = PROBES,
+        outage: float = OUTAGE,
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
         price: Price | None = None,
@@ -66,7 +67,13 @@ class Paced:
         self._budget, self._price = budget, price
         self.slots = Slots(at_once)
         self.breaker = Breaker(
-            name=name, opens_after=stop_after, at_once=at_once, probes=probes, say=say, tools=tools
+            name=name,
+            opens_after=stop_after,
+            at_once=at_once,
+            probes=probes,
+            outage=outage,
+            say=say,
+            tools=tools,
         )
         turns: list[Turns] = [self.breaker]
         if requests_per_minute is not None or tokens_per_minute is not None:

@@ -21,7 +21,7 @@ promptops: 1
 prompts: [prompts]
 providers:
   bot: {kind: python, target: "bots:answer"}
-limits: {concurrency: 4, attempts: 1, deadline: 20}
+limits: {concurrency: 4, attempts: 1, deadline: 20, outage: 0.3}
 """
 # Its quality depends on the words of its instructions; it writes one letter for every call beside the repository.
 BOT = """\

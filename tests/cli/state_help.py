@@ -37,7 +37,7 @@ providers:
     api_key: {{env: SERVED_KEY}}
     headers: {{x-team: {header}}}
     prices: {{m: {{input: 1.0, output: 2.0}}}}
-limits: {{concurrency: {at_once}, attempts: 1, deadline: 20{more}}}
+limits: {{concurrency: {at_once}, attempts: 1, deadline: 20, outage: 0.3{more}}}
 """
 PROMPT = """\
 description: Sends a message to a queue

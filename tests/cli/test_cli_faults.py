@@ -288,7 +288,7 @@ def test_a_provider_of_ones_own_that_fails_costs_its_own_answers_only(
 ) -> None:
     repo = tmp_path / "repo"
     build(repo, "http://127.0.0.1:1/v1")
-    limits = "limits: {concurrency: 4, attempts: 1, deadline: 2}"
+    limits = "limits: {concurrency: 4, attempts: 1, deadline: 2, outage: 0.3}"
     (repo / "promptops.yaml").write_text(f"promptops: 1\nproviders:\n  own: {{{provider}}}\n{limits}\n")
     (repo / "bot.py").write_text(BOT.format(fault=fault))
     (repo / "mine.py").write_text(FUNCTION.format(fault=fault))
