@@ -37,8 +37,8 @@ class Paced:
     one of the `at_once` slots, for the share of a minute or for a breaker, which is our own doing. A call keeps
     its slot while it pauses, so an overloaded server is asked less. `stop_after` calls in a row without an
     answer, each after all its attempts, open the breaker; when `probes` more get none over `outage` seconds, the
-    run stops. `price` gives the US dollars of an answer by the name of the model that answered; `seen` is told of every attempt, and
-    people are told by `say` when the breaker opens.
+    run stops. `price` gives the US dollars of an answer by the name of the model that answered; `seen` is told of
+    every attempt, and people are told by `say` when the breaker opens.
     Clock, sleep and randomness are arguments for tests.
     """
 
