@@ -18,7 +18,8 @@ from promptops.stats.power import chance_of_passing
 
 ROOT = Path(__file__).parents[2]
 PAGE = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
-PICTURES = sorted((ROOT / "docs" / "pictures").glob("*.svg"))
+ENGINE = "memory"  # drawn by benchmarks/memory.py for docs/engine.md
+PICTURES = [one for one in sorted((ROOT / "docs" / "pictures").glob("*.svg")) if one.stem != ENGINE]
 LEVEL = alpha_at(1)
 
 
