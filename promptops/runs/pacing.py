@@ -16,21 +16,18 @@ import asyncio
 import random as _random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
-from promptops.errors import ProviderError
-from promptops.messages import Answer, Completion, Failure, Request
+from promptops.messages import Completion, Request
 from promptops.ports import Provider
+from promptops.runs.asked import Asked
 from promptops.runs.breaking import OUTAGE, PROBES, Breaker
 from promptops.runs.budget import Budget
 from promptops.runs.ceiling import ceiling
 from promptops.runs.limiting import Rates, Slots
 from promptops.runs.retrying import Outcome, Patience, Price, Result, Retrying, Told, Tools, Turns
 
-_LONGEST_MESSAGE = 500
 
-
-class Paced:
+class Paced(Asked):
     """Asks `provider` with patience, and stops the run when patience is useless.
 
     `deadline` is in seconds and covers all attempts of a call and the pauses between them, not the waiting for
@@ -89,25 +86,6 @@ class Paced:
             tools=tools,
         )
 
-    async def complete(self, request: Request) -> Completion:
-        """Answer, so that a paced provider is a provider, too.
-
-        Raises:
-            ProviderError: after all attempts. RunStopped: see `ask`.
-        """
-        outcome = await self.ask(request)
-        if isinstance(outcome.result, ProviderError):
-            raise outcome.result
-        return outcome.result
-
-    async def answer(self, request: Request) -> Answer:
-        """Answer, or say as a value why there is no answer.
-
-        Raises:
-            RunStopped: see `ask`.
-        """
-        return as_answer(await self.ask(request))
-
     async def ask(self, request: Request) -> Outcome:
         """Ask, and say how often it took.
 
@@ -128,16 +106,6 @@ class Paced:
 
     def _ceiling(self, request: Request) -> float | None:
         return None if self._price is None else ceiling(request, self._price)
-
-
-def as_answer(outcome: Outcome) -> Answer:
-    """Return what goes into a pair: the answer, or why there is none, in one line."""
-    result = outcome.result
-    if isinstance(result, Completion):
-        same = result.attempts == outcome.attempts
-        return result if same else replace(result, attempts=outcome.attempts)
-    message = " ".join(str(result).split())[:_LONGEST_MESSAGE]
-    return Failure(kind=result.kind, message=message, attempts=outcome.attempts)
 
 
 class _InTurn:

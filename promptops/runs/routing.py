@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from promptops.errors import ProviderError, RunStopped, family_of
-from promptops.messages import Answer, Completion, Request
-from promptops.runs.pacing import Paced, as_answer
+from promptops.messages import Completion, Request
+from promptops.runs.asked import Asked
+from promptops.runs.pacing import Paced
 from promptops.runs.retrying import Outcome
 
 
@@ -24,30 +25,11 @@ class Way:
     model: str
 
 
-class Routed:
+class Routed(Asked):
     """Asks `ways` in turn; `on` holds kinds of failures or their families."""
 
     def __init__(self, ways: Sequence[Way], *, on: Collection[str]) -> None:
         self._ways, self._on = tuple(ways), frozenset(on)
-
-    async def complete(self, request: Request) -> Completion:
-        """Answer, so that a route is a provider, too.
-
-        Raises:
-            ProviderError: of the last one that was asked. RunStopped: see `ask`.
-        """
-        outcome = await self.ask(request)
-        if isinstance(outcome.result, ProviderError):
-            raise outcome.result
-        return outcome.result
-
-    async def answer(self, request: Request) -> Answer:
-        """Answer, or say as a value why there is no answer.
-
-        Raises:
-            RunStopped: see `ask`.
-        """
-        return as_answer(await self.ask(request))
 
     async def ask(self, request: Request) -> Outcome:
         """Ask until one answers; attempts are those of all that were asked.

@@ -7,6 +7,7 @@ the raw p-values. The gate calls `measure` and settles the status with p-values 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from promptops.stats.facts import Facts, facts_of
@@ -89,34 +90,20 @@ def measure(question: Question, facts: Facts) -> MetricResult:
     """Everything `evaluate_metric` says except the status, which stays OBSERVED."""
     if facts.n == 0:
         return uncompared(question, facts)
-    sides, seen = both_sides(question, facts), facts.seen
-    mean = seen.centre if seen is not None else None
-    # Filling in ties may pull the pessimistic limit above the mean of what was seen; never show that.
-    low = min(sides.low.limit, mean) if sides.low and mean is not None else None
-    high = max(sides.high.limit, mean) if sides.high and mean is not None else None
-    few = too_few_clusters(seen)
-    passable = low is not None and not _too_much_missing(facts) and not few
-    p_margin = sides.low.p_margin if sides.low and question.gating else None
-    noninferior = passable and _noninferior(question, sides.low, mean)
-    noninferior_seen = _noninferior(question, sides.low_seen, mean)
-    need = need_of(question, facts) if passable else Need()
+    return _planned(question, facts, _claimed(question, facts, _described(question, facts)))
+
+
+def _described(question: Question, facts: Facts) -> MetricResult:
+    """What the data are, before any test: their numbers, means and spread."""
     binary = question.kind == "binary" and facts.repeats == 1
+    seen, parts = facts.seen, facts.components
+    grouped = seen.grouped if seen is not None else None
     ups, downs = (seen.ups, seen.downs) if seen is not None else (0, 0)
-    shown = _as_shown(question, low, high, mean)
-    grouped, parts = seen.grouped if seen is not None else None, facts.components
-    return MetricResult(
-        status=Status.OBSERVED,
-        kind=question.kind,
-        method=sides.method,
-        n=facts.n,
+    return replace(
+        uncompared(question, facts),
         n_complete=facts.n_complete,
         n_clusters=grouped.clusters if grouped is not None else None,
-        repeats=facts.repeats,
-        difference=shown[1],
-        lower=shown[0],
-        upper=shown[2],
         baseline_mean=facts.baseline_mean,
-        candidate_mean=facts.candidate_mean,
         se=_se(question, facts),
         df=grouped.df if grouped is not None else None,
         deff=grouped.deff if grouped is not None else None,
@@ -125,28 +112,53 @@ def measure(question: Question, facts: Facts) -> MetricResult:
         within_candidate=parts.within_candidate if parts is not None else None,
         between=parts.between if parts is not None else None,
         best_repeats=best_repeats(parts) if parts is not None else None,
-        confidence=1 - 2 * question.alpha,
-        margin=question.margin,
-        noninferior=noninferior,
-        noninferior_seen=noninferior_seen,
-        passable=passable,
         fixed=ups if binary else None,
         broken=downs if binary else None,
         discordant=ups + downs if binary else None,
         wins=None if binary else ups,
         ties=None if binary else facts.n_complete - ups - downs,
         losses=None if binary else downs,
+        dropped_baseline_missing=facts.baseline_missing,
+        warnings=_warnings(question, facts),
+    )
+
+
+def _claimed(question: Question, facts: Facts, described: MetricResult) -> MetricResult:
+    """What the tests say: limits, p-values, and whether the metric is shown within its margin."""
+    sides, few = both_sides(question, facts), too_few_clusters(facts.seen)
+    mean = facts.seen.centre if facts.seen is not None else None
+    # Filling in ties may pull the pessimistic limit above the mean of what was seen; never show that.
+    low = min(sides.low.limit, mean) if sides.low and mean is not None else None
+    high = max(sides.high.limit, mean) if sides.high and mean is not None else None
+    passable = low is not None and not _too_much_missing(facts) and not few
+    p_margin = sides.low.p_margin if sides.low and question.gating else None
+    lower, difference, upper = _as_shown(question, low, high, mean)
+    return replace(
+        described,
+        method=sides.method,
+        lower=lower,
+        difference=difference,
+        upper=upper,
+        passable=passable,
+        noninferior=passable and _noninferior(question, sides.low, mean),
+        noninferior_seen=_noninferior(question, sides.low_seen, mean),
         p_noninferior=p_margin,
         p_exact=p_margin if is_exact(question, facts) else None,
         # With so few clusters nothing is shown, neither way.
         p_harm=sides.high.p_zero if sides.high and not few else None,
         p_superior=sides.low.p_zero if sides.low and not few else None,
+    )
+
+
+def _planned(question: Question, facts: Facts, claimed: MetricResult) -> MetricResult:
+    """Why the question would stay open, and how many samples would settle it."""
+    need = need_of(question, facts) if claimed.passable else Need()
+    missing = not claimed.passable or (claimed.noninferior_seen and not claimed.noninferior)
+    return replace(
+        claimed,
         n_required=need.n,
         n_additional=None if need.n is None else max(0, need.n - facts.n),
-        dropped_baseline_missing=facts.baseline_missing,
-        candidate_unscored=facts.candidate_missing,
-        reason=_reason(facts, few, missing=not passable or (noninferior_seen and not noninferior), need=need),
-        warnings=_warnings(question, facts),
+        reason=_reason(facts, too_few_clusters(facts.seen), missing=missing, need=need),
         notes=need.notes,
     )
 
