@@ -12,22 +12,20 @@ from promptops.basis import Basis
 from promptops.errors import RunStopped
 from promptops.evaluation.advice import advised
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
-from promptops.evaluation.changes import changes_of
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
-from promptops.evaluation.costs import kept_ledger, spend_of
-from promptops.evaluation.ledger import Look, about, at_level, next_look, take_look
-from promptops.evaluation.lines import metric_lines
+from promptops.evaluation.costs import kept_ledger
+from promptops.evaluation.ledger import Look, at_level, next_look, take_look
 from promptops.evaluation.models import Answering
 from promptops.evaluation.ordering import arrange
 from promptops.evaluation.plan import Plan
 from promptops.evaluation.repeating import asked_repeatedly, draws_before
+from promptops.evaluation.reporting import Judged, report_of
 from promptops.evaluation.sequential import Ask, Course
-from promptops.evaluation.slices import flagged_slices, slice_lines
 from promptops.evaluation.stopping import about_order
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
-from promptops.report import PromptSides, Report, SampleSet, Stopping, Unscored
+from promptops.report import Report
 from promptops.reports.machine import report_json
 from promptops.rules import summarise
 from promptops.runs.budget import Budget
@@ -88,19 +86,9 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         answering.check()
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.is_new)
         judged = _judged(plan, look, columns, course)
-        report = advised(_report(judged, look, spending, journal), judged.plan, judged.basis, look)
+        report = advised(report_of(judged, look, spending, journal), judged.plan, judged.basis, look)
         journal.keep_report(report_json(report))
     return report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """A plan with the samples that count, their columns, and what was found of them."""
-
-    plan: Plan
-    columns: Columns
-    basis: Basis
-    stopping: Stopping | None = None
 
 
 def _asking(
@@ -165,10 +153,10 @@ def _course(plan: Plan, journal: Journal) -> Course:
     )
 
 
-def _judged(plan: Plan, look: Look, columns: Columns, course: Course | None) -> _Judged:
+def _judged(plan: Plan, look: Look, columns: Columns, course: Course | None) -> Judged:
     """Sum up what was measured: all of it, or the samples at which a sequential test stopped."""
     if course is None:
-        return _Judged(plan=plan, columns=columns, basis=basis_of(at_level(plan, look), columns))
+        return Judged(plan=plan, columns=columns, basis=basis_of(at_level(plan, look), columns))
     ending = course.end(at_level(plan, look).policy)
     counted = replace(
         plan,
@@ -176,7 +164,7 @@ def _judged(plan: Plan, look: Look, columns: Columns, course: Course | None) -> 
         warnings=(*plan.warnings, *about_order(course.order, slices=_explores(plan))),
     )
     basis = ending.claim(basis_of(at_level(counted, look), ending.columns))
-    return _Judged(plan=counted, columns=ending.columns, basis=basis, stopping=ending.stopping(basis))
+    return Judged(plan=counted, columns=ending.columns, basis=basis, stopping=ending.stopping(basis))
 
 
 def _explores(plan: Plan) -> bool:
@@ -207,7 +195,7 @@ def _header(plan: Plan) -> Mapping[str, object]:
         "schema": "promptops.run/1",
         "prompt": plan.id,
         "digests": dict(plan.digests),
-        "models": _models(plan),
+        "models": plan.models,
         "seed": _seed(plan),
         "samples": plan.samples.n,
         "repeats": plan.repeats,
@@ -215,11 +203,6 @@ def _header(plan: Plan) -> Mapping[str, object]:
         # Two beginnings of the same run draw their own answers: the ledger of looks tells them apart by this.
         "begun": secrets.token_hex(8),
     }
-
-
-def _models(plan: Plan) -> dict[str, str]:
-    models = {"candidate": plan.candidate.prompt.spec.model}
-    return models | ({"baseline": plan.baseline.prompt.spec.model} if plan.baseline else {})
 
 
 def _seed(plan: Plan) -> int:
@@ -269,75 +252,3 @@ def basis_of(plan: Plan, columns: Columns) -> Basis:
     if plan.baseline is None:
         measured = {name: replace(one, baseline=()) for name, one in measured.items()}
     return Basis(policy=policy, findings=summarise(policy, measured), first=plan.baseline is None)
-
-
-def _report(judged: _Judged, look: Look, spending: Spending, journal: Journal) -> Report:
-    plan, columns, basis = judged.plan, judged.columns, judged.basis
-    verdict = basis.verdict()
-    lines = metric_lines(verdict)
-    changes, changed = changes_of(plan, columns, journal)
-    return Report(
-        verdict=verdict.outcome.value,
-        reasons=list(verdict.reasons),
-        prompt=PromptSides(
-            id=plan.id,
-            baseline=plan.baseline.side if plan.baseline else None,
-            candidate=plan.candidate.side,
-        ),
-        samples=_sample_set(plan),
-        metrics=lines,
-        slices=slice_lines(verdict),
-        changes=changes,
-        changed=changed,
-        unscored=_unscored(columns),
-        cost=spend_of(spending),
-        tokens={line.name: line.candidate_mean for line in lines if line.unit == "tokens"},
-        latency={line.name: line.candidate_mean for line in lines if line.unit == "seconds"},
-        digests=dict(plan.digests),
-        models=_models(plan),
-        alpha=verdict.alpha,
-        looks=look.number if look.known else None,
-        candidates_tried=look.tried,
-        look=look.line(plan.policy.alpha),
-        sequential=judged.stopping,
-        anchors=list(plan.anchors),
-        basis=basis.as_json(),
-        explored=basis.explored_json(verdict),
-        inconclusive=plan.policy.inconclusive,
-        warnings=[
-            *about(look, plan.policy.alpha),
-            *plan.warnings,
-            *_about_imported(spending),
-            *flagged_slices(verdict, plan.policy),
-        ],
-        run=plan.run,
-        tool_version=tool_version(),
-    )
-
-
-def _sample_set(plan: Plan) -> SampleSet:
-    samples = plan.samples
-    return SampleSet(
-        digest=samples.digest,
-        n=samples.n,
-        clusters=samples.units,
-        unit_kinds=dict(samples.unit_kinds),
-        weighted=samples.weights is not None,
-        repeats=plan.repeats,
-    )
-
-
-def _about_imported(spending: Spending) -> list[str]:
-    """Nobody here saw the model say them: they are worth what the file is worth that they came in."""
-    if not spending.imported:
-        return []
-    return [f"{spending.imported} answers were imported from a file and not asked for here"]
-
-
-def _unscored(columns: Columns) -> Unscored:
-    baseline, candidate = columns.unscored["baseline"], columns.unscored["candidate"]
-    return Unscored(
-        baseline=baseline.total(),
-        candidate=candidate.total(),
-        by_kind=dict(sorted((baseline + candidate).items())),
-    )

@@ -7,21 +7,16 @@ found here. Two plans with equal digests are the same test; its run continues wh
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import rfc8785
 
-from promptops.config import HTTP_KINDS
-from promptops.errors import InvalidInput
 from promptops.evaluation.anchor import anchored, committed
-from promptops.evaluation.apis import api_url
 from promptops.evaluation.arms import check_provider
+from promptops.evaluation.digests import digests_of, named
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.repeating import check_repeats
-from promptops.evaluation.routes import entries_of
 from promptops.evaluation.scoring import placed
 from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
 from promptops.evaluation.stopping import check_sequential
@@ -36,8 +31,6 @@ from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.scorers.build import build_scorer
 from promptops.scorers.defaults import default_scorers
 from promptops.workspace import Workspace
-
-_PACE = {"requests_per_minute", "tokens_per_minute", "timeouts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +60,12 @@ class Plan:
     @property
     def id(self) -> str:
         return self.candidate.prompt.id
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The model each arm asks for."""
+        arms = {"candidate": self.candidate, "baseline": self.baseline}
+        return {arm: one.prompt.spec.model for arm, one in arms.items() if one is not None}
 
     @property
     def run(self) -> str:
@@ -121,25 +120,25 @@ def make_plan(
         source, lambda sample: check_renders(arms, [sample]), by=slices.by, critical=slices.critical
     )
     check_slices(prompt, slices, samples)
-    digests = {
-        "baseline": baseline.prompt.digest if baseline else "",
-        "candidate": prompt.digest,
-        "samples": samples.digest,
-        "policy": _policy_digest(prompt, specs, workspace),
-        "providers": _providers_digest(arms, workspace),
-    }
+    digests = digests_of(
+        workspace,
+        baseline=baseline.prompt if baseline else None,
+        candidate=prompt,
+        samples=samples.digest,
+        specs=specs,
+    )
     if sequential:
         check_sequential(policy.rules, most=most, blocks=slices.policy == "block")
     known = committed(workspace, prompt)
     held = anchored(workspace, policy, known, baseline=baseline, candidate=prompt, digests=digests)
-    said = [
+    said = (
         chosen,
         _about_policy(baseline, prompt),
         _about_weights(samples),
         _about_clusters(samples),
         *about_slices(policy, samples, stops=sequential),
-    ]
-    said += [text for one in (baseline, candidate) if one is not None for text in one.warnings]
+        *(text for one in (baseline, candidate) if one is not None for text in one.warnings),
+    )
     return Plan(
         workspace=workspace,
         baseline=baseline,
@@ -147,7 +146,7 @@ def make_plan(
         samples=samples,
         scorers=scorers,
         policy=sliced(held.policy, slices, samples) if baseline else held.policy,
-        digests=_named(digests, sequential=sequential, repeats=repeats),
+        digests=named(digests, sequential=sequential, repeats=repeats),
         warnings=(*(text for text in said if text), *held.warnings),
         evidence=tuple(found for _, found in known.evidence),
         anchors=held.tests,
@@ -155,14 +154,6 @@ def make_plan(
         max_samples=most,
         repeats=repeats,
     )
-
-
-def _named(digests: Mapping[str, str], *, sequential: bool, repeats: int) -> dict[str, str]:
-    """What names the run: a sequential test goes on with more samples, so they are not in its name."""
-    found = dict(digests) | ({"repeats": str(repeats)} if repeats > 1 else {})
-    if not sequential:
-        return found
-    return {name: digest for name, digest in found.items() if name != "samples"} | {"sequential": "1"}
 
 
 def scorers_of(
@@ -230,49 +221,3 @@ def _about_weights(samples: SampleSet) -> str:
         f"{samples.unweighted} of {samples.n} samples do not say how likely they were drawn (inclusion_prob) and count "
         "as drawn for certain"
     )
-
-
-def _policy_digest(prompt: Prompt, specs: Mapping[str, ScorerSpec], workspace: Workspace) -> str:
-    """Cover everything that turns answers into a verdict, also the text of a python scorer."""
-    spec = prompt.spec
-    content: dict[str, Any] = {
-        "scorers": {name: one.model_dump(mode="json", exclude_unset=True) for name, one in specs.items()},
-        "sources": {name: _source(one, workspace) for name, one in specs.items() if one.python},
-        "response_format": spec.response_format,
-        "limits": {name: words.model_dump(mode="json") for name, words in spec.limits.items()},
-        "gate": spec.gate.model_dump(mode="json"),
-        "samples": spec.samples,
-        "defaults": workspace.config.defaults.model_dump(mode="json"),
-    }
-    return _digest(content)
-
-
-def _source(spec: ScorerSpec, workspace: Workspace) -> str:
-    """The text of the module that a python scorer stands in; what it imports is not covered."""
-    module = (spec.python or "").partition(":")[0].replace(".", "/")
-    for path in (workspace.folder / f"{module}.py", workspace.folder / module / "__init__.py"):
-        if path.is_file():
-            return hashlib.sha256(path.read_bytes()).hexdigest()
-    raise InvalidInput(f"{spec.python}: there is no {module}.py")
-
-
-def _providers_digest(prompts: list[Prompt], workspace: Workspace) -> str:
-    """Cover where answers come from, not how fast they are asked for: another endpoint is another run."""
-    models = sorted({prompt.spec.model for prompt in prompts})
-    entries = {one.provider: one.spec for model in models for one in entries_of(workspace.config, model)}
-    routes = {
-        name: workspace.config.routes[name].model_dump(mode="json")
-        for name in sorted({model.partition("/")[0] for model in models})
-        if name in workspace.config.routes
-    }
-    specs = {name: spec.model_dump(mode="json", exclude=_PACE) for name, spec in sorted(entries.items())}
-    urls = {
-        name: api_url(spec, workspace.environ) for name, spec in entries.items() if spec.kind in HTTP_KINDS
-    }
-    return _digest({"specs": specs, "urls": urls, "routes": routes})
-
-
-def _digest(content: Any) -> str:
-    # Numbers beyond RFC 8785's are possible in a schema; sorted JSON is as good for a digest nobody else computes.
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
