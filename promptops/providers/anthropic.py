@@ -16,7 +16,6 @@ from promptops.errors import Malformed, Refused, Truncated
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
 from promptops.providers.answers import error_text, short
 from promptops.providers.shapes import (
-    SYSTEM,
     arguments_object,
     arguments_text,
     as_list,
@@ -24,6 +23,7 @@ from promptops.providers.shapes import (
     image_of,
     inline_data,
     system_text,
+    turns,
     wanted_format,
     whole,
 )
@@ -52,7 +52,8 @@ def messages_body(request: Request, *, stream: bool) -> dict[str, Any]:
             f"anthropic needs max_tokens for {request.model}: add it to the prompt's parameters,"
             " as the call in production has it"
         )
-    body |= {"model": request.model, "messages": list(_turns(request.messages)), "stream": stream}
+    said = list(turns(request.messages, answerer="assistant", held="content", parts_of=_blocks))
+    body |= {"model": request.model, "messages": said, "stream": stream}
     if system := system_text(request.messages):
         body["system"] = system
     if request.tools:
@@ -95,22 +96,6 @@ def _tool_choice(written: Any) -> Mapping[str, Any]:
 def _tool(tool: ToolSpec) -> dict[str, Any]:
     description = {"description": tool.description} if tool.description else {}
     return {"name": tool.name, **description, "input_schema": tool.parameters or {"type": "object"}}
-
-
-def _turns(messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
-    """Yield the turns; what one side says in several messages is one turn, results of calls above all."""
-    role, blocks = "", list[Mapping[str, Any]]()
-    for message in messages:
-        if message.role in SYSTEM:
-            continue
-        side = "assistant" if message.role == "assistant" else "user"
-        if side != role and blocks:
-            yield {"role": role, "content": blocks}
-            blocks = []
-        role = side
-        blocks += _blocks(message)
-    if blocks:
-        yield {"role": role, "content": blocks}
 
 
 def _blocks(message: Message) -> Iterator[Mapping[str, Any]]:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from promptops.errors import Refused
 from promptops.messages import Message, Request, ToolSpec
 from promptops.providers.answers import short
 from promptops.providers.shapes import (
-    SYSTEM,
     arguments_object,
     as_list,
     image_of,
     inline_data,
     system_text,
+    turns,
     wanted_format,
 )
 
@@ -99,23 +100,12 @@ def _wants_signatures(model: str) -> bool:
 
 
 def _turns(messages: tuple[Message, ...], *, signed: bool) -> Iterator[dict[str, Any]]:
-    """Yield the turns; what one side says in several messages is one turn, results of calls above all."""
     names = {call.id: call.name for message in messages for call in message.tool_calls}
-    role, parts = "", list[Mapping[str, Any]]()
-    for message in messages:
-        if message.role in SYSTEM:
-            continue
-        side = "model" if message.role == "assistant" else "user"
-        if side != role and parts:
-            yield {"role": role, "parts": parts}
-            parts = []
-        role = side
-        parts += _parts(message, names, signed=signed)
-    if parts:
-        yield {"role": role, "parts": parts}
+    parts_of = partial(_parts, names=names, signed=signed)
+    return turns(messages, answerer="model", held="parts", parts_of=parts_of)
 
 
-def _parts(message: Message, names: Mapping[str, str], *, signed: bool) -> Iterator[Mapping[str, Any]]:
+def _parts(message: Message, *, names: Mapping[str, str], signed: bool) -> Iterator[Mapping[str, Any]]:
     if message.role == "tool":
         yield {"functionResponse": _result(message, names)}
         return

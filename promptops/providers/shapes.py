@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from promptops.errors import Malformed, Refused
@@ -47,6 +48,23 @@ def wanted_format(request: Request) -> Format | None:
 def system_text(messages: Iterable[Message]) -> str:
     """Return the system's and the developer's words, for an API that keeps them apart from the messages."""
     return "\n\n".join(plain_text(message) for message in messages if message.role in SYSTEM)
+
+
+def turns(
+    messages: Iterable[Message],
+    *,
+    answerer: str,
+    held: str,
+    parts_of: Callable[[Message], Iterable[Mapping[str, Any]]],
+) -> Iterator[dict[str, Any]]:
+    """Yield the turns for an API whose two sides alternate; `answerer` is what it calls the model's side.
+
+    What one side says in several messages is one turn, results of calls above all; who says nothing has none.
+    """
+    spoken = (message for message in messages if message.role not in SYSTEM)
+    for role, said in groupby(spoken, key=lambda one: answerer if one.role == "assistant" else "user"):
+        if parts := [part for message in said for part in parts_of(message)]:
+            yield {"role": role, held: parts}
 
 
 def plain_text(message: Message) -> str:
