@@ -157,8 +157,18 @@ class Defaults(Written):
     max_drop: Fraction = Field(default=0.05, gt=0, lt=1)
 
 
+class GateSpec(Written):
+    """How much `promptops gate` believes of a change; it reads this from the base, never from the change itself."""
+
+    trust: Literal["committed", "ci"] = "committed"
+
+
 class Config(Written):
-    """Everything of `promptops.yaml`; `environments` are in order of promotion."""
+    """Everything of `promptops.yaml`; `environments` are in order of promotion.
+
+    `require_signed` names, for an environment, the file of those whose signature a release to it needs (in the
+    format of ssh-keygen's ALLOWED SIGNERS), from the top of the repository.
+    """
 
     promptops: Literal[1] = 1
     prompts: list[str] = Field(default=["prompts"], min_length=1)
@@ -168,6 +178,8 @@ class Config(Written):
     routes: dict[str, RouteSpec] = {}
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
+    gate: GateSpec = GateSpec()
+    require_signed: dict[str, Annotated[str, Field(min_length=1)]] = {}
 
     @field_validator("providers")
     @classmethod
@@ -189,6 +201,11 @@ class Config(Written):
                 raise ValueError(f"environments: {name!r} is not a name for an environment")
         if len(set(self.environments)) != len(self.environments):
             raise ValueError("environments: a name stands twice")
+        if unknown := sorted(self.require_signed.keys() - set(self.environments)):
+            raise ValueError(f"require_signed: {unknown[0]!r} is no environment")
+        for name, path in self.require_signed.items():
+            if path.startswith("/") or ".." in path.split("/"):
+                raise ValueError(f"require_signed.{name}: {path!r} leads out of the repository")
         for root in self.prompts:
             if root.startswith("/") or ".." in root.split("/"):
                 raise ValueError(f"prompts: {root!r} leads out of the repository")

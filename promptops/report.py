@@ -22,11 +22,13 @@ def cut(text: str, limit: int = TEXT_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What reports are made of: frozen, and without a word that nobody knows."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Side(_Part):
+class Side(Part):
     """One version of the prompt as it took part: how it was named, its number and its digest."""
 
     ref: str
@@ -38,13 +40,13 @@ class Side(_Part):
         return f"v{self.version}" if self.version else self.ref
 
 
-class PromptSides(_Part):
+class PromptSides(Part):
     id: str
     baseline: Side | None
     candidate: Side
 
 
-class SampleSet(_Part):
+class SampleSet(Part):
     digest: str
     n: int
     clusters: int
@@ -53,7 +55,7 @@ class SampleSet(_Part):
     repeats: int = 1
 
 
-class MetricLine(_Part):
+class MetricLine(Part):
     """One metric as measured and judged; `unit` tells how to print it, not how it was computed."""
 
     name: str
@@ -94,7 +96,7 @@ class MetricLine(_Part):
     notes: list[str] = []
 
 
-class SliceLine(_Part):
+class SliceLine(Part):
     """One metric in one slice of the samples, as measured and judged; too small a slice has only its counts.
 
     `critical` slices are guardrails of their own and `status` is theirs; of the others `p_adjusted` is Benjamini and
@@ -122,7 +124,7 @@ class SliceLine(_Part):
     broken: int | None = None
 
 
-class Arm(_Part):
+class Arm(Part):
     """One arm of one changed sample: what was answered, its score, and why."""
 
     text: str
@@ -130,7 +132,7 @@ class Arm(_Part):
     reason: str = ""
 
 
-class Change(_Part):
+class Change(Part):
     """A sample whose score the candidate changed; only the first of them are listed, and fewer with texts."""
 
     sample_id: str
@@ -142,14 +144,14 @@ class Change(_Part):
     candidate: Arm | None = None
 
 
-class Changed(_Part):
+class Changed(Part):
     """How many scores of samples the candidate changed, listed or not."""
 
     broken: int = 0
     fixed: int = 0
 
 
-class Unscored(_Part):
+class Unscored(Part):
     """Answers that never came or could not be scored, by arm and by kind."""
 
     baseline: int = 0
@@ -157,7 +159,7 @@ class Unscored(_Part):
     by_kind: dict[str, int] = {}
 
 
-class Look(_Part):
+class Look(Part):
     """How often this question was asked, this time included, and the level that is left for it.
 
     `number` is the least that it can be where `known` is False, and `why` says what is not known. `alpha` is the
@@ -171,7 +173,7 @@ class Look(_Part):
     why: str = ""
 
 
-class Stopping(_Part):
+class Stopping(Part):
     """Where a sequential test stopped: after so many samples `of` those that there are, decided or at their end.
 
     With an `open_end` it goes on when samples are added.
@@ -191,7 +193,7 @@ class Stopping(_Part):
     counted: str
 
 
-class SpendLine(_Part):
+class SpendLine(Part):
     """What one arm asked of one model; `model` is None for calls that nobody answered.
 
     `calls` are attempts, `answers` the answers asked for here. Tokens are theirs as the provider counted them, None
@@ -213,7 +215,7 @@ class SpendLine(_Part):
     list_usd: float | None
 
 
-class Spend(_Part):
+class Spend(Part):
     """Calls of this run, in all the times that it was resumed; `imported` are those of the cached answers that came
     in a file.
 
@@ -231,7 +233,7 @@ class Spend(_Part):
     lines: list[SpendLine] = []
 
 
-class Report(_Part):
+class Report(Part):
     """The whole answer of `promptops test`."""
 
     schema_: str = Field(default=SCHEMA, alias="schema")
