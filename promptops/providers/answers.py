@@ -12,8 +12,7 @@ from typing import Any
 
 from promptops.errors import Malformed, Refused, Truncated
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
-from promptops.providers.keys import one_line
-from promptops.providers.shapes import count
+from promptops.providers.shapes import answer_object, count, reported, short
 
 # Older and other servers' words for what the rest of the house knows under one name.
 _FINISH_REASONS = {"function_call": "tool_calls", "model_length": "length"}
@@ -84,18 +83,13 @@ def completion_from_response(body: Any, *, asked_model: str) -> Completion:
         Malformed: the body is no chat completion, or reports an error.
         Truncated: the answer has no finish reason.
     """
-    if not isinstance(body, dict):
-        raise Malformed(f"expected a JSON object, got {short(body)}")
-    if body.get("error"):
-        raise Malformed(f"the answer reports an error: {error_text(body['error'])}")
+    body = answer_object(body)
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise Malformed(f"the answer has no choices: {short(body)}")
     choice = choices[0]
     if choice.get("error") or choice.get("finish_reason") == "error":
-        raise Malformed(
-            f"the answer reports an error: {error_text(choice.get('error') or 'no reason given')}"
-        )
+        raise reported(choice.get("error"))
     return completion_from_message(
         choice.get("message"),
         finish_reason=choice.get("finish_reason"),
@@ -175,15 +169,3 @@ def usage_from(usage: Any) -> Usage:
         cached_tokens=count(usage.get("prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=count(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
-
-
-def error_text(error: Any, *, secrets: Iterable[str] = ()) -> str:
-    """Return the one line that says most of an API's `error` value."""
-    if isinstance(error, dict) and isinstance(error.get("message"), str) and error["message"].strip():
-        error = error["message"]
-    return one_line(error if isinstance(error, str) else json.dumps(error, default=repr), secrets=secrets)
-
-
-def short(value: Any) -> str:
-    """Return the start of a foreign value, fit for an error message."""
-    return one_line(json.dumps(value, default=repr), limit=200)

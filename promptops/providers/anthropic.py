@@ -14,21 +14,21 @@ from typing import Any
 
 from promptops.errors import Malformed, Refused, Truncated
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
-from promptops.providers.answers import error_text, short
 from promptops.providers.shapes import (
+    answer_object,
     arguments_object,
     arguments_text,
     as_list,
     count,
     image_of,
     inline_data,
+    short,
     system_text,
     turns,
     wanted_format,
     whole,
 )
 
-BASE_URL = "https://api.anthropic.com"
 VERSION = "2023-06-01"
 _FINISH_REASONS = {
     "end_turn": "stop",
@@ -131,10 +131,7 @@ def completion_from_message(value: Any, *, asked_model: str) -> Completion:
     Raises:
         Malformed: it is none, or reports an error. Truncated: it has no stop reason.
     """
-    if not isinstance(value, dict):
-        raise Malformed(f"expected a JSON object, got {short(value)}")
-    if value.get("error"):
-        raise Malformed(f"the answer reports an error: {error_text(value['error'])}")
+    value = answer_object(value)
     content = value.get("content")
     if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
         raise Malformed(f"the answer has no list of content: {short(value)}")

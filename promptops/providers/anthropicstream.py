@@ -8,7 +8,6 @@ from typing import Any
 
 from promptops.errors import Malformed, Overloaded
 from promptops.messages import Completion, Request, ToolCall
-from promptops.providers.answers import error_text
 from promptops.providers.anthropic import (
     VERSION,
     completion_from_message,
@@ -19,7 +18,7 @@ from promptops.providers.anthropic import (
 )
 from promptops.providers.dialect import event_value, stopped_early
 from promptops.providers.http import parse_json
-from promptops.providers.shapes import whole
+from promptops.providers.shapes import error_text, whole
 from promptops.providers.sse import Event
 
 # A stream that began has status 200, whatever happens after; this is what it would have had.

@@ -19,8 +19,9 @@ from typing import Any
 
 from promptops.errors import Malformed, ProviderError, Refused, Unreachable
 from promptops.messages import Completion, Request
-from promptops.providers.answers import error_text, message_to_chat, to_json, tool_to_chat
+from promptops.providers.answers import message_to_chat, to_json, tool_to_chat
 from promptops.providers.keys import one_line
+from promptops.providers.shapes import error_text
 from promptops.providers.values import completion_from_value
 
 MAX_LINE = 32 * 2**20

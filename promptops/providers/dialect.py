@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from promptops.errors import Malformed, Truncated
 from promptops.messages import Completion, Request
 from promptops.providers import http
-from promptops.providers.answers import error_text
+from promptops.providers.shapes import error_text
 from promptops.providers.sse import Event
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from promptops.errors import Refused
 from promptops.messages import Message, Request, ToolSpec
-from promptops.providers.answers import short
 from promptops.providers.shapes import (
     arguments_object,
     as_list,
     image_of,
     inline_data,
+    short,
     system_text,
     turns,
     wanted_format,

@@ -14,10 +14,9 @@ from urllib.parse import quote
 
 from promptops.errors import Malformed, Refused, Truncated
 from promptops.messages import Completion, Request, ToolCall, Usage
-from promptops.providers.answers import error_text, short
 from promptops.providers.dialect import event_value
 from promptops.providers.gemini import generate_body
-from promptops.providers.shapes import arguments_text, count, whole
+from promptops.providers.shapes import answer_object, arguments_text, count, short, whole
 from promptops.providers.sse import Event
 
 _NO_STEPS = frozenset({"", ".", ".."})
@@ -114,10 +113,7 @@ def completion_from_candidates(value: Any, *, asked_model: str) -> Completion:
     Raises:
         Malformed: it is none, or reports an error. Truncated: it has no finish reason.
     """
-    if not isinstance(value, dict):
-        raise Malformed(f"expected a JSON object, got {short(value)}")
-    if value.get("error"):
-        raise Malformed(f"the answer reports an error: {error_text(value['error'])}")
+    value = answer_object(value)
     model = str(value.get("modelVersion") or asked_model)
     usage = usage_from(value.get("usageMetadata"))
     if not value.get("candidates") and _block_reason(value):

@@ -14,9 +14,8 @@ from typing import Any
 
 from promptops.errors import Malformed, Truncated
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
-from promptops.providers.answers import error_text, short
 from promptops.providers.dialect import event_value, stopped_early
-from promptops.providers.shapes import count, image_of, wanted_format, whole
+from promptops.providers.shapes import answer_object, count, image_of, reported, short, wanted_format, whole
 from promptops.providers.sse import Event
 
 _INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -129,10 +128,9 @@ def completion_from_output(value: Any, *, asked_model: str) -> Completion:
     Raises:
         Malformed: it is none, or reports an error. Truncated: it has not come to its end.
     """
-    if not isinstance(value, dict):
-        raise Malformed(f"expected a JSON object, got {short(value)}")
-    if value.get("error") or value.get("status") == "failed":
-        raise Malformed(f"the answer reports an error: {error_text(value.get('error') or 'no reason given')}")
+    value = answer_object(value)
+    if value.get("status") == "failed":
+        raise reported(value.get("error"))
     output = value.get("output")
     if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
         raise Malformed(f"the answer has no list of output: {short(value)}")

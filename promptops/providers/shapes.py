@@ -1,4 +1,4 @@
-"""What every dialect other than chat completions has to take apart: the parts of a request in the chat shape."""
+"""What several dialects share: the parts of a request in the chat shape, and what is common to their answers."""
 
 from __future__ import annotations
 
@@ -129,6 +129,24 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def answer_object(body: Any) -> Mapping[str, Any]:
+    """Return the object that the body of every API's answer has to be.
+
+    Raises:
+        Malformed: it is none, or reports an error.
+    """
+    if not isinstance(body, dict):
+        raise Malformed(f"expected a JSON object, got {short(body)}")
+    if body.get("error"):
+        raise reported(body["error"])
+    return body
+
+
+def reported(error: Any) -> Malformed:
+    """Return the error that an answer reports of itself; it need not give a reason."""
+    return Malformed(f"the answer reports an error: {error_text(error or 'no reason given')}")
+
+
 def whole(
     *, text: str, calls: Iterable[ToolCall], finish_reason: str, model: str, usage: Usage
 ) -> Completion:
@@ -147,3 +165,15 @@ def count(counts: Any, name: str) -> int | None:
     """Return a count of tokens; what is no whole number is unknown."""
     value = counts.get(name) if isinstance(counts, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def error_text(error: Any, *, secrets: Iterable[str] = ()) -> str:
+    """Return the one line that says most of an API's `error` value."""
+    if isinstance(error, dict) and isinstance(error.get("message"), str) and error["message"].strip():
+        error = error["message"]
+    return one_line(error if isinstance(error, str) else json.dumps(error, default=repr), secrets=secrets)
+
+
+def short(value: Any) -> str:
+    """Return the start of a foreign value, fit for an error message."""
+    return one_line(json.dumps(value, default=repr), limit=200)

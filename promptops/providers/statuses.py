@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from promptops.errors import Malformed, Overloaded, ProviderError, Refused
-from promptops.providers.answers import error_text
+from promptops.providers.shapes import error_text
 
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
 _ONLY_THIS_REQUEST = frozenset({400, 413, 422})
