@@ -18,7 +18,7 @@ from promptops.stats.columns import SLACK, Floats, check_values, column
 from promptops.stats.question import Question
 from promptops.stats.repeats import VarianceComponents, averaged, components_of
 from promptops.stats.results import BadNumbers
-from promptops.stats.summary import TINY, Summary, as_numbers, summarise
+from promptops.stats.summary import TINY, Summary, as_numbers, read_summaries, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,9 @@ class Facts:
         Raises:
             TypeError: it is something else.
         """
-        inner = {name: values.get(name) for name in ("seen", "against")}
-        read = {name: None if one is None else Summary.from_json(one) for name, one in inner.items()}
         parts = values.get("components")
-        return cls(**{**values, **read, "components": None if parts is None else VarianceComponents(**parts)})
+        components = None if parts is None else VarianceComponents(**parts)
+        return cls(**{**values, **read_summaries(values, "seen", "against"), "components": components})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

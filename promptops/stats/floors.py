@@ -17,7 +17,7 @@ from promptops.stats.columns import Floats, check_values, column, scale_of
 from promptops.stats.paired import cautious_side
 from promptops.stats.repeats import averaged
 from promptops.stats.results import BadNumbers, FloorResult, Kind, NeverResult, Status, check_alpha
-from promptops.stats.summary import ENOUGH, TINY, Summary, as_numbers, summarise
+from promptops.stats.summary import ENOUGH, TINY, Summary, as_numbers, read_summaries, summarise
 
 MOST_LOST = 0.20  # of the answers; with more, a floor is not held
 
@@ -56,9 +56,7 @@ class Lone:
         Raises:
             TypeError: it is something else.
         """
-        inner = {name: values.get(name) for name in ("short", "over")}
-        read = {name: None if one is None else Summary.from_json(one) for name, one in inner.items()}
-        return cls(**{**values, **read})
+        return cls(**{**values, **read_summaries(values, "short", "over")})
 
 
 def lone_of(

@@ -114,6 +114,16 @@ class Summary(Moments):
         return cls(**{**values, "grouped": None if inner is None else Grouped(**inner)})
 
 
+def read_summaries(values: Mapping[str, Any], *names: str) -> dict[str, Summary | None]:
+    """Read back the summaries that `as_numbers` wrote under these names; None where it wrote none.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    written = {name: values.get(name) for name in names}
+    return {name: None if one is None else Summary.from_json(one) for name, one in written.items()}
+
+
 def moments(values: Floats) -> Moments:
     n, mean = values.size, float(values.mean())
     sd = float(values.std(ddof=1)) if n > 1 else 0.0
