@@ -103,17 +103,6 @@ class Document:
         return got(descend(self.root, loc), loc)
 
 
-def read_data(text: str, *, path: str) -> Document:
-    """Return a YAML text as plain values (mappings, lists, text, numbers, booleans, None) with their places.
-
-    Raises:
-        InvalidFile: not YAML, empty, or YAML of a kind that nodes.py refuses.
-    """
-    document = compose(text, path=path)
-    _raise_if_any(list(_bad_numbers(document, (), document.root, frozenset())))
-    return document
-
-
 def read_model(text: str, model: type[M], *, path: str) -> M:
     """Return a YAML text as a model.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from promptops import nodes
-from promptops.documents import MAX_PROBLEMS, compose, decode, read_data, read_model, validate
+from promptops.documents import MAX_PROBLEMS, compose, decode, read_model, validate
 from promptops.errors import InvalidFile
 from promptops.prompts.model import PromptSpec
 
@@ -116,11 +116,11 @@ def test_two_faults_of_the_yaml_itself_are_shown_together():
 
 BRACKETS = """
 import sys
-from promptops.documents import read_data
+from promptops.documents import compose
 from promptops.errors import InvalidFile
 for text in ("[" * 200_000, "{a: " * 200_000, "- " * 200_000, "? " * 200_000, "[[\\n" * 100_000):
     try:
-        read_data(text, path="p")
+        compose(text, path="p")
     except InvalidFile as error:
         print(error)
 """
@@ -134,9 +134,9 @@ def test_two_hundred_thousand_brackets_end_in_a_problem_and_not_in_a_crash():
 
 
 def test_a_hundred_levels_are_read_and_one_more_is_not():
-    assert read_data("[" * 100 + "]" * 100, path="p").data is not None
+    assert compose("[" * 100 + "]" * 100, path="p").data is not None
     with pytest.raises(InvalidFile, match="more than 100 levels"):
-        read_data("[" * 101 + "]" * 101, path="p")
+        compose("[" * 101 + "]" * 101, path="p")
 
 
 def test_aliases_count_as_if_written_out():
@@ -149,7 +149,7 @@ def test_aliases_count_as_if_written_out():
 
 
 def test_an_alias_is_a_fresh_copy():
-    data = read_data("a: &x [1]\nb: *x\n", path="p").data
+    data = compose("a: &x [1]\nb: *x\n", path="p").data
     data["a"].append(2)
     assert data["b"] == [1]
 
@@ -189,7 +189,7 @@ def test_other_places_are_read_by_the_core_schema(written: str, read: object):
 
 
 def test_keys_are_always_text():
-    assert read_data("{1: a, true: b, null: c}", path="p").data == {"1": "a", "true": "b", "null": "c"}
+    assert compose("{1: a, true: b, null: c}", path="p").data == {"1": "a", "true": "b", "null": "c"}
 
 
 def test_one_anchor_may_be_text_here_and_a_number_there():
@@ -280,7 +280,7 @@ def test_thirty_thousand_unknown_keys_end_soon_and_say_how_many():
 def test_positions_in_a_block_of_text_are_exact():
     source = "messages:\n  - role: user\n    content: |\n      one\n\n      two three\n"
     source += "  - role: user\n    content: 'x two'\n"
-    document = read_data(source, path="p")
+    document = compose(source, path="p")
     assert document.locate_text(("messages", 0, "content"), len("one\n\ntwo ")) == (6, 11)
     assert document.locate_text(("messages", 1, "content"), 2) == (8, 17)
     assert document.locate(("messages", 1, "content")) == (8, 14)
