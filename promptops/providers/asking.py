@@ -15,14 +15,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from promptops.addresses import header_problem, join_url, url_problem
 from promptops.errors import ConfigError, TimedOut
 from promptops.messages import Completion, Request
 from promptops.providers import http
 from promptops.providers.answers import to_json
+from promptops.providers.connecting import Client, open_client
 from promptops.providers.dialect import Deltas, Dialect
 from promptops.providers.keys import SHORTEST_SECRET
 from promptops.providers.sse import events
@@ -74,7 +73,7 @@ class Asker:
         dialect: Dialect,
         base_url: str,
         api_key: str | None,
-        client: http.Client,
+        client: Client,
         *,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
@@ -92,7 +91,7 @@ class Asker:
         self._secrets = _secrets(api_key, headers or {}, secrets)
         own = {"content-type": "application/json", **dialect.headers(api_key)}
         given = {name.lower(): value for name, value in (headers or {}).items()}
-        self._headers = _checked(own | given)
+        self._headers = _checked({**http.HEADERS, **own, **given})
 
     async def complete(self, request: Request) -> Completion:
         """Ask once.
@@ -195,18 +194,6 @@ def check_base_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def _check_proxy(url: str) -> None:
-    """Refuse a proxy that the transport would take for an HTTP proxy, where variables name one for this address.
-
-    Raises:
-        ConfigError: it is a SOCKS proxy, or none at all.
-    """
-    parts, proxies = urlsplit(url), getproxies()
-    kind, found, _ = (proxies.get(parts.scheme) or proxies.get("all") or "").partition("://")
-    if found and kind.lower() not in ("http", "https") and not proxy_bypass(parts.hostname or ""):
-        raise ConfigError(f"a {kind} proxy is not supported: HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names one")
-
-
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
         if (problem := header_problem(name, value)) is not None:
@@ -237,7 +224,7 @@ async def open_asker(
     Raises:
         ConfigError: `base_url` is none, a header cannot be sent, or `ca_file` holds no certificate.
     """
-    _check_proxy(check_base_url(base_url))
+    check_base_url(base_url)
     connect = (options.get("patience") or Patience()).connect
-    async with http.open_client(at_once=at_once, connect=connect, ca_file=ca_file) as client:
+    async with open_client(base_url, at_once=at_once, connect=connect, ca_file=ca_file) as client:
         yield Asker(dialect, base_url, api_key, client, **options)

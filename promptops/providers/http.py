@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP: httpx over aiohttp's transport, and what each way of failing means.
+"""One POST over HTTP, its answer read with limits, and what each way of failing means.
 
 No call here has a deadline of its own: library timeouts are per read and let a dripping server run for
 ever, so the caller brings one total deadline and cancels. Nothing is retried here, no redirect is followed (a
@@ -10,19 +10,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import HttpxAiohttpClient
 
 from promptops.errors import (
-    ConfigError,
     Malformed,
     ProviderError,
     Refused,
@@ -30,74 +26,22 @@ from promptops.errors import (
     Truncated,
     Unreachable,
 )
+from promptops.providers.connecting import Client
 from promptops.providers.keys import one_line
 from promptops.providers.statuses import place, status_error
 
 MAX_BODY = 32 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10
+_PACKED_PIECE = 16 * 2**10
 # Seconds; a server may keep a stream open for ever after its last event.
 _LAST_WORDS = 0.05
 
 
-class _NoCookies(httpx.Cookies):
-    """Takes none: what one call brings must not travel with another, and looking for them costs a tenth of a call."""
+Response = aiohttp.ClientResponse
+Url = str
 
-    def extract_cookies(self, response: httpx.Response) -> None:
-        pass
-
-
-class _Client(HttpxAiohttpClient):
-    """Over aiohttp, without cookies."""
-
-    @property  # type: ignore[misc]
-    def cookies(self) -> httpx.Cookies:
-        return _NoCookies()
-
-
-Client = httpx.AsyncClient
-Response = httpx.Response
-Url = httpx.URL
-
-
-def open_client(
-    *, at_once: int, connect: float | None = None, proxies: bool = True, ca_file: Path | None = None
-) -> Client:
-    """Return a client for `at_once` calls at a time, closed by its caller; `proxies` as variables say.
-
-    `connect` is in seconds and covers the look-up of the name, the connection and TLS.
-    `ca_file` holds certificates in PEM that are trusted besides the usual ones, which SSL_CERT_FILE replaces.
-
-    Raises:
-        ConfigError: a file of certificates, or a proxy that a variable names, cannot be used.
-    """
-    limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-    # On this transport `pool` is the whole way to a connection, and `connect` a part of it.
-    timeout, trusted = httpx.Timeout(None, pool=connect), _trusted(ca_file)
-    try:
-        return _Client(
-            limits=limits, timeout=timeout, follow_redirects=False, trust_env=proxies, verify=trusted
-        )
-    except (ValueError, httpx.InvalidURL) as error:
-        raise ConfigError(
-            "a proxy variable (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) holds no http:// address"
-        ) from error
-
-
-def _trusted(ca_file: Path | None) -> ssl.SSLContext:
-    """Return whose certificates are trusted."""
-    try:
-        context = httpx.create_ssl_context()
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {error.strerror}") from error
-    if ca_file is None:
-        return context
-    try:
-        context.load_verify_locations(cafile=str(ca_file))
-    except ssl.SSLError as error:
-        raise ConfigError(f"ca_file {ca_file} holds no certificate in PEM") from error
-    except OSError as error:
-        raise ConfigError(f"ca_file {ca_file} cannot be read: {error.strerror}") from error
-    return context
+# What every request says of what can be unpacked, and of who sends it.
+HEADERS = {"accept-encoding": "gzip, deflate", "user-agent": "promptops"}
 
 
 def target(url: str) -> Url:
@@ -107,7 +51,7 @@ def target(url: str) -> Url:
         Refused: its host has no form that could be looked up.
     """
     try:
-        return httpx.URL(url)
+        return str(httpx.URL(url))
     except httpx.InvalidURL as error:
         raise Refused(f"{place(url)} is no usable address") from error
 
@@ -127,33 +71,38 @@ async def post(
     Raises:
         ProviderError: the status is no success, or there is no answer; failures to read the body also.
     """
-    # Not `client.build_request`: it reads the address anew for every call.
-    request = httpx.Request(
-        "POST",
-        url,
-        content=body,
-        headers={**client.headers, **headers},
-        extensions={"timeout": client.timeout.as_dict()},
-    )
-    response: Response | None = None
+    answered = False
     try:
-        response = await client.send(request, stream=True)
-        if response.status_code != 200:
-            text = await _error_body(response)
-            raise status_error(
-                response.status_code, response.headers, text, url=str(url), secrets=secrets, now=now()
-            )
-        yield response
-    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError) as error:
-        raise network_error(error, url=str(url), secrets=secrets, answered=response is not None) from error
-    finally:
-        if response is not None:
-            await response.aclose()
+        async with client.session.post(
+            url, data=body, headers=headers, proxy=client.proxy, allow_redirects=False
+        ) as response:
+            answered = True
+            if response.status != 200:
+                text = await _error_body(response)
+                raise status_error(
+                    response.status, response.headers, text, url=url, secrets=secrets, now=now()
+                )
+            yield response
+    except (aiohttp.ClientError, httpx.HTTPError) as error:
+        raise network_error(error, url=url, secrets=secrets, answered=answered) from error
 
 
 def chunks_of(response: Response) -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
     """Give the unpacked body piece by piece; leaving closes the generator at once."""
-    return aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes()))
+    packed = response.headers.get("content-encoding")
+    return aclosing(_pieces(response) if packed is None else _unpacked(response, packed))
+
+
+async def _pieces(response: Response) -> AsyncGenerator[bytes, None]:
+    while piece := await response.content.readany():
+        yield piece
+
+
+async def _unpacked(response: Response, packed: str) -> AsyncGenerator[bytes, None]:
+    """Unpack small pieces one by one: a bomb is seen when the first of them has gone off."""
+    raw = response.content.iter_chunked(_PACKED_PIECE)
+    async for piece in httpx.Response(200, headers={"content-encoding": packed}, content=raw).aiter_bytes():
+        yield piece
 
 
 async def _error_body(response: Response) -> str:
@@ -184,7 +133,7 @@ async def read_body(response: Response, *, max_bytes: int = MAX_BODY) -> bytes:
                 if len(body) > max_bytes:
                     raise Malformed(f"the answer is longer than {max_bytes} bytes")
     except (httpx.HTTPError, aiohttp.ClientError) as error:
-        where = place(str(response.request.url))
+        where = place(str(response.url))
         raise Malformed(f"the body of {where}'s answer was cut or cannot be unpacked") from error
     return bytes(body)
 
@@ -222,30 +171,25 @@ def parse_json(body: bytes, *, content_type: str = "", secrets: Iterable[str] = 
 def network_error(
     error: Exception, *, url: str, secrets: Iterable[str] = (), answered: bool
 ) -> ProviderError:
-    """Return what an exception of the transport means.
-
-    On this transport a refused connection, a missing host, a bad certificate and a disconnect all arrive as
-    `ConnectTimeout`; only the cause tells them apart.
-    """
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
-    where, said = place(url), one_line(str(cause), secrets=secrets, limit=160)
-    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-        why = getattr(cause.certificate_error, "verify_message", "") or type(cause.certificate_error).__name__
+    """Return what an exception of the transport means."""
+    where, said = place(url), one_line(str(error), secrets=secrets, limit=160)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
         return Refused(
             f"the certificate of {where} is not trusted: {why}; name its authority's file as ca_file",
             cause="certificate",
         )
-    if isinstance(cause, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL):
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return Refused(f"{where} is no usable address")
-    if isinstance(cause, aiohttp.ClientHttpProxyError):
-        return _proxy_error(cause.status, where)
-    if isinstance(cause, aiohttp.ConnectionTimeoutError):
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _proxy_error(error.status, where)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
         return TimedOut(f"no connection to {where} in time", cause="connect")
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return _connector_error(cause, where)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _connector_error(error, where)
     if answered:
         return Truncated(f"the answer of {where} broke off: {said}")
-    if isinstance(cause, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientResponseError):
         return Malformed(f"{where} does not speak HTTP: {said}")
     return Unreachable(f"{where} closed the connection without an answer: {said}")
 

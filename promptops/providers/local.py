@@ -26,7 +26,7 @@ from typing import Any
 from promptops.errors import ConfigError, NotFound, ProviderError, Refused
 from promptops.messages import Completion, Message, Request
 from promptops.ports import Provider
-from promptops.providers.http import open_client
+from promptops.providers.connecting import open_client
 from promptops.providers.openai import OpenAI
 from promptops.providers.weights import MODELS, Weights, fetch
 
@@ -161,7 +161,7 @@ async def open_local(
         for _ in range(max(1, min(at_once, _cores(), _MOST_SERVERS))):
             url, key = stack.enter_context(_serving(runtime, path, name=model))
             # Proxies are for the world outside: loopback is never behind one.
-            client = await stack.enter_async_context(open_client(at_once=1, proxies=False))
+            client = await stack.enter_async_context(open_client(url, at_once=1, proxies=False))
             servers.append(OpenAI(url, key, client))
         yield Local(model, servers)
 

@@ -12,7 +12,6 @@ from typing import Any, Unpack
 
 from promptops.errors import Malformed
 from promptops.messages import Completion, Request, Usage
-from promptops.providers import http
 from promptops.providers.answers import (
     chat_body,
     completion_from_message,
@@ -21,6 +20,7 @@ from promptops.providers.answers import (
     usage_from,
 )
 from promptops.providers.asking import Asker, Opened, Options, open_asker
+from promptops.providers.connecting import Client
 from promptops.providers.dialect import event_value, stopped_early
 from promptops.providers.sse import Event
 
@@ -57,7 +57,7 @@ class OpenAI(Asker):
     """A provider at `base_url`; asks once, retries nothing."""
 
     def __init__(
-        self, base_url: str, api_key: str | None, client: http.Client, **options: Unpack[Options]
+        self, base_url: str, api_key: str | None, client: Client, **options: Unpack[Options]
     ) -> None:
         super().__init__(Chat(), base_url, api_key, client, **options)
 

@@ -197,7 +197,7 @@ def _is_time(item: Any) -> bool:
 ZYGOTE = """
 import json, os, signal, sys
 import promptops.cli.app, promptops.evaluation.testing, promptops.reports.terminal, promptops.stats.binary
-import promptops.providers.openai, httpx_aiohttp, scipy.stats, promptops.cli.progress, promptops.reports.markdown
+import promptops.providers.openai, scipy.stats, promptops.cli.progress, promptops.reports.markdown
 
 for line in sys.stdin:
     folder, arguments, output, before, environment = json.loads(line)

@@ -186,9 +186,6 @@ def test_a_server_that_speaks_no_tls_is_no_bad_certificate(serve, reply) -> None
     assert caught.value.kind == "unreachable.lost"
 
 
-# httpx-aiohttp hands a proxy's user and password to aiohttp in a way that aiohttp will drop in 4.0.
-@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:The 'proxy_auth' parameter is deprecated:DeprecationWarning")
 @needs_openssl
 def test_https_goes_through_a_connect_proxy_and_stays_closed_to_it(
     serve, reply, chat, authority, monkeypatch
