@@ -68,7 +68,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
-            answering = Answering(plan)
+            answering = Answering(plan, journal, recorded=options.recorded)
             ask = _asking(plan, endpoints, journal, cache, spending, answering, recorded=options.recorded)
             course = _course(plan, journal) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
@@ -125,6 +125,7 @@ def _asking(
             seed=_seed(plan),
             cache_max_age=_cache_age(plan),
             only_cached=recorded,
+            mixed_again=answering.asks_again,
             occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
             earlier=draws_before(plan.samples),
             total=total,

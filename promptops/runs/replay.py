@@ -1,7 +1,8 @@
 """Samples in, pairs out: each sample answered by the baseline and by the candidate, side by side.
 
 A pair that the journal holds is not asked again. A cached answer stands for a fresh one only where that is
-fair to both arms: an old baseline beside a fresh candidate would charge the model's drift to the prompt.
+fair to both arms: an old baseline beside a fresh candidate would charge the model's drift to the prompt, and so
+would one that another model gave under the same name (standing.py): then the one from before is asked again.
 Who answers, what the time is and what is printed is the caller's business; a call that failed is a Failure
 in its pair.
 """
@@ -16,12 +17,13 @@ from typing import Literal, Protocol
 
 from promptops.errors import IntegrityError, RunStopped
 from promptops.messages import Answer, Completion, Failure, Request
-from promptops.runs.cache import Cache, Kept
+from promptops.runs.cache import Cache
 from promptops.runs.cachekey import cache_key
 from promptops.runs.encoding import Half, Role
 from promptops.runs.flow import run_all
 from promptops.runs.journal import Journal, is_final
 from promptops.runs.recorded import NO_BASELINE, recorded_answer
+from promptops.runs.standing import Standing, are_of_two_models, of_one_model
 from promptops.samples import Pair, Sample
 
 WEEK = 7 * 86400.0
@@ -79,6 +81,43 @@ class _Question:
     key: str = ""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Open:
+    """A pair that is being put together; `before` are those of its answers that were not asked for just now."""
+
+    index: int
+    sample: Sample
+    questions: Sequence[_Question]
+    before: dict[Role, Standing]
+    answers: dict[Role, Answer]
+
+    @property
+    def missing(self) -> list[_Question]:
+        return [question for question in self.questions if question.role not in self.answers]
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.answers) == 2
+
+    def take(self, role: Role, answer: Answer) -> None:
+        """Take an answer; one from before that another model gave no longer stands beside it."""
+        self.answers[role] = answer
+        for other in [one for one in self.before if one != role]:
+            if _ask_for_one_model(self.questions) and are_of_two_models(answer, self.answers[other]):
+                del self.before[other], self.answers[other]
+
+    def done(self) -> _Done:
+        """Return the whole pair."""
+        baseline, candidate = self.answers["baseline"], self.answers["candidate"]
+        pair = Pair(index=self.index, sample_id=self.sample.sample_id, baseline=baseline, candidate=candidate)
+        return _Done(
+            sample=self.sample,
+            pair=pair,
+            imported=sum(one.answer.imported for one in self.before.values()),
+            halves=frozenset(role for role, one in self.before.items() if not one.answer.cached),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
     sample: Sample
@@ -99,6 +138,7 @@ async def replay(
     seed: int = 0,
     cache_max_age: float = WEEK,
     only_cached: bool = False,
+    mixed_again: bool = False,
     occurrence: Callable[[Sample], int] | None = None,
     earlier: Callable[[int], int] | None = None,
     total: int | None = None,
@@ -112,7 +152,8 @@ async def replay(
     two answers; `occurrence` numbers samples that ask the same, from 0, so that each draws its own, and
     `earlier` says how many draws come before the pair at an index, where a sample is asked repeatedly. A
     cached answer is used when both arms have one and they were asked within `cache_max_age` seconds of each
-    other, or when it is not older than that. With `only_cached` nobody is asked.
+    other, or when it is not older than that, unless another model gave it. With `only_cached` nobody is asked.
+    With `mixed_again` pairs of the journal are asked again that two models answered under one name.
 
     Raises:
         RunStopped: a provider refuses us or is down, the budget is reached, the disk is full, or, with
@@ -126,6 +167,7 @@ async def replay(
         seed,
         cache_max_age,
         only_cached,
+        mixed_again,
         occurrence or (lambda sample: 0),
         earlier or (lambda index: 0),
         now,
@@ -151,6 +193,7 @@ class _Replay:
     seed: int
     cache_max_age: float
     only_cached: bool
+    mixed_again: bool
     occurrence: Callable[[Sample], int]
     earlier: Callable[[int], int]
     now: Callable[[], float]
@@ -158,29 +201,31 @@ class _Replay:
     async def one(self, item: tuple[int, Sample]) -> _Done:
         index, sample = item
         if self.journal is not None and self.journal.complete(index):
-            return _Done(sample=sample, pair=_resumed(self.journal, index, sample), resumed=True)
+            pair = _resumed(self.journal, index, sample)
+            if not (self.mixed_again and are_of_two_models(pair.baseline, pair.candidate)):
+                return _Done(sample=sample, pair=pair, resumed=True)
         questions = self._questions(index, sample)
-        halves = self._halves(index, sample)
-        answers = dict(halves)
-        kept = self._kept([question for question in questions if question.role not in halves], sample)
-        answers.update({role: _from_cache(found) for role, found in kept.items()})
-        missing = [question for question in questions if question.role not in answers]
-        if len(missing) == 2 and _second_first(self.seed, sample.sample_id):
-            missing.reverse()
+        before = self._before(questions, index, sample)
+        answers: dict[Role, Answer] = {role: one.answer for role, one in before.items()}
         if len(questions) == 1:
             answers["baseline"] = NO_BASELINE if self.ask.baseline is None else recorded_answer(sample)
-        imported = sum(found.imported for found in kept.values())
+        opened = _Open(index=index, sample=sample, questions=questions, before=before, answers=answers)
+        if opened.is_whole:
+            self._write(opened)
+        else:
+            await self._ask(opened)
+        return opened.done()
 
-        def complete() -> _Done:
-            baseline, candidate = answers["baseline"], answers["candidate"]
-            pair = Pair(index=index, sample_id=sample.sample_id, baseline=baseline, candidate=candidate)
-            if self.journal is not None:
-                self.journal.append(pair)
-            return _Done(sample=sample, pair=pair, imported=imported, halves=frozenset(halves))
+    def _before(self, questions: Sequence[_Question], index: int, sample: Sample) -> dict[Role, Standing]:
+        """Return the answers that need not be asked for, by role."""
+        halves = self._halves(index, sample)
+        kept = self._kept([question for question in questions if question.role not in halves], sample)
+        found = {**halves, **kept}
+        if self.only_cached or len(found) < 2 or not _ask_for_one_model(questions):
+            return found
+        return of_one_model(found)
 
-        return await self._ask(index, sample, missing, answers, complete) if missing else complete()
-
-    def _halves(self, index: int, sample: Sample) -> dict[str, Answer]:
+    def _halves(self, index: int, sample: Sample) -> dict[Role, Standing]:
         """Return the answers of this pair that a killed run has left, by role, unless they are old."""
         if self.journal is None:
             return {}
@@ -188,7 +233,11 @@ class _Replay:
         for half in found:
             _check_sample(index, half.sample_id, sample)
         now = self.now()
-        return {half.role: half.answer for half in found if abs(now - half.asked_at) <= _SAME_RUN}
+        return {
+            half.role: Standing(answer=half.answer, asked_at=half.asked_at)
+            for half in found
+            if abs(now - half.asked_at) <= _SAME_RUN
+        }
 
     def _questions(self, index: int, sample: Sample) -> list[_Question]:
         questions = [self._question("candidate", self.ask.candidate, sample)]
@@ -205,13 +254,14 @@ class _Replay:
     def _question(self, role: Role, arm: Arm, sample: Sample) -> _Question:
         return _Question(arm=arm, role=role, request=arm.render(sample))
 
-    def _kept(self, questions: Sequence[_Question], sample: Sample) -> dict[str, Kept]:
+    def _kept(self, questions: Sequence[_Question], sample: Sample) -> dict[Role, Standing]:
         """Return the cached answers that may be used, by role."""
-        found: dict[str, Kept] = {}
+        found: dict[Role, Standing] = {}
         for question in questions:
             kept = None if self.cache is None else self.cache.get(question.key)
             if kept is not None:
-                found[question.role] = kept
+                answer = replace(kept.completion, cached=True, imported=kept.imported)
+                found[question.role] = Standing(answer=answer, asked_at=kept.asked_at)
             elif self.only_cached:
                 raise RunStopped(
                     f"sample {sample.sample_id}: the {question.role}'s answer is not among the recorded ones,"
@@ -225,42 +275,44 @@ class _Replay:
         now = self.now()
         return {role: kept for role, kept in found.items() if abs(now - kept.asked_at) <= self.cache_max_age}
 
-    async def _ask(
-        self,
-        index: int,
-        sample: Sample,
-        questions: Sequence[_Question],
-        answers: dict[str, Answer],
-        complete: Callable[[], _Done],
-    ) -> _Done:
-        """Ask side by side, and call `complete` with the last answer before anything else can happen.
+    async def _ask(self, pair: _Open) -> None:
+        """Ask for what is missing, side by side, and keep every answer before anything else can happen.
 
         So a killed run finds in its journal whatever was answered before it asked for more: half a pair (even
         if the other arm ends the run, or fails), or a whole one.
         """
-        done: list[_Done] = []
+        while missing := pair.missing:
+            if len(missing) == 1:
+                self._keep(pair, await _answered(missing[0]))
+                continue
+            if _second_first(self.seed, pair.sample.sample_id):
+                missing.reverse()
+            await run_all(_answered, missing, lambda answered: self._keep(pair, answered), at_once=2)
 
-        async def one(question: _Question) -> tuple[_Question, Answer]:
-            return question, await question.arm.asks.answer(question.request)
+    def _keep(self, pair: _Open, answered: tuple[_Question, Answer]) -> None:
+        question, answer = answered
+        pair.take(question.role, answer)
+        if isinstance(answer, Completion):
+            asked_at = self.now()
+            if self.journal is not None and not (pair.is_whole and all(map(is_final, pair.answers.values()))):
+                self.journal.append_half(_half(pair, question.role, asked_at, answer))
+            if self.cache is not None:
+                self.cache.put(question.key, answer, asked_at)
+        if pair.is_whole:
+            self._write(pair)
 
-        def keep(answered: tuple[_Question, Answer]) -> None:
-            question, answer = answered
-            answers[question.role] = answer
-            last = len(answers) == 2
-            if isinstance(answer, Completion):
-                asked_at = self.now()
-                if self.journal is not None and not (last and all(map(is_final, answers.values()))):
-                    self.journal.append_half(_half(index, sample, question.role, asked_at, answer))
-                if self.cache is not None:
-                    self.cache.put(question.key, answer, asked_at)
-            if last:
-                done.append(complete())
+    def _write(self, pair: _Open) -> None:
+        if self.journal is not None:
+            self.journal.append(pair.done().pair)
 
-        if len(questions) == 1:
-            keep(await one(questions[0]))
-        else:
-            await run_all(one, questions, keep, at_once=2)
-        return done[0]
+
+async def _answered(question: _Question) -> tuple[_Question, Answer]:
+    return question, await question.arm.asks.answer(question.request)
+
+
+def _ask_for_one_model(questions: Sequence[_Question]) -> bool:
+    """Whether both arms ask for the same model at the same place."""
+    return len({(one.request.model, one.arm.kind, one.arm.base_url) for one in questions}) < len(questions)
 
 
 def _keyed(question: _Question, *, draw: int) -> _Question:
@@ -281,12 +333,10 @@ def _check_sample(index: int, written: str, sample: Sample) -> None:
         )
 
 
-def _half(index: int, sample: Sample, role: Role, asked_at: float, answer: Completion) -> Half:
-    return Half(index=index, sample_id=sample.sample_id, role=role, asked_at=asked_at, answer=answer)
-
-
-def _from_cache(kept: Kept) -> Completion:
-    return replace(kept.completion, cached=True, imported=kept.imported)
+def _half(pair: _Open, role: Role, asked_at: float, answer: Completion) -> Half:
+    return Half(
+        index=pair.index, sample_id=pair.sample.sample_id, role=role, asked_at=asked_at, answer=answer
+    )
 
 
 def _second_first(seed: int, sample_id: str) -> bool:

@@ -392,3 +392,94 @@ def test_any_concurrency_gives_the_same_pairs(samples) -> None:
             return Completion(text=text, finish_reason="stop", model="m")
 
     assert run(samples(300), arms(Pure()), at_once=1) == run(samples(300), arms(Pure()), at_once=256)
+
+
+class Served(Echo):
+    """Echo by the model of the day; `first` answers the first calls, `model` the others."""
+
+    def __init__(self, model: str, *, first: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.models, self.model = list(first), model
+
+    async def answer(self, request: Request) -> Answer:
+        model = self.models.pop(0) if self.models else self.model
+        answer = await super().answer(request)
+        assert isinstance(answer, Completion)
+        return replace(answer, model=model)
+
+
+def models(pairs: list[Pair]) -> set[tuple[str, str]]:
+    return {(pair.baseline.model, pair.candidate.model) for pair in pairs}
+
+
+def test_a_cached_answer_of_another_model_than_the_fresh_one_is_asked_again(samples, cache, tmp_path) -> None:
+    run(samples(6), Arms(baseline=arm(Served("a"), "old"), candidate=arm(Served("a"), "before")), cache=cache)
+    served = Served("b")
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        pairs, progress = run(samples(6), arms(served), cache=cache, journal=journal)
+        assert [journal.read(pair.index) for pair in pairs] == pairs
+    assert models(pairs) == {("b", "b")}
+    assert (progress.calls, progress.cached, len(served.asked)) == (12, 0, 12)
+    third, _ = run(samples(6), arms(Served("c")), cache=cache)
+    assert [pair.baseline.text for pair in third] == [pair.baseline.text for pair in pairs]
+
+
+def test_an_a_a_test_is_of_one_model_too(samples, cache) -> None:
+    run(samples(6), Arms(baseline=None, candidate=arm(Served("a"))), cache=cache)
+    pairs, progress = run(samples(6), arms(Served("b"), same=True), cache=cache)
+    assert models(pairs) == {("b", "b")}
+    assert progress.calls == 12
+    assert all(pair.baseline.text != pair.candidate.text for pair in pairs)
+
+
+def test_of_two_cached_answers_by_two_models_the_later_one_stands_if_its_model_still_answers(
+    samples, cache
+) -> None:
+    def keep(name: str, model: str, now: float) -> None:
+        run(
+            samples(4),
+            Arms(baseline=None, candidate=arm(Served(model), name)),
+            cache=cache,
+            now=lambda: now,
+        )
+
+    keep("old", "a", NOW - 5000)
+    keep("new", "b", NOW - 1000)
+    served = Served("b")
+    pairs, _ = run(samples(4), arms(served), cache=cache)
+    assert (models(pairs), len(served.asked)) == ({("b", "b")}, 4)
+
+
+def test_recorded_answers_stand_whatever_answered_because_nobody_may_be_asked(samples, cache) -> None:
+    run(samples(2), Arms(baseline=arm(Served("a"), "old"), candidate=arm(Served("b"))), cache=cache)
+    pairs, _ = run(samples(2), arms(Served("c")), cache=cache, only_cached=True)
+    assert models(pairs) == {("a", "b")}
+
+
+def test_who_asks_for_two_models_is_answered_by_two(samples, cache) -> None:
+    run(samples(3), Arms(baseline=arm(Served("a"), "old"), candidate=arm(Served("x"), "other")), cache=cache)
+    elsewhere = replace(arm(Served("b")), base_url="elsewhere")
+    pairs, progress = run(
+        samples(3), Arms(baseline=arm(Served("a"), "old"), candidate=elsewhere), cache=cache
+    )
+    assert (models(pairs), progress.cached) == ({("a", "b")}, 3)
+
+
+def test_a_half_that_another_model_gave_is_asked_again(samples, tmp_path) -> None:
+    halfway(tmp_path / "run", samples(1), now=NOW)
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        pairs, progress = run(samples(1), arms(Served("n")), journal=journal)
+        assert (journal.complete(0), journal.halves(0)) == (True, ())
+    assert (models(pairs), progress.calls) == ({("n", "n")}, 2)
+
+
+def test_pairs_of_two_models_are_asked_again_by_a_run_that_they_ended(samples, cache, tmp_path) -> None:
+    with Journal.open(tmp_path / "run", HEADER) as journal:
+        options: dict[str, Any] = {"journal": journal, "cache": cache, "at_once": 1}
+        first, _ = run(samples(3), arms(Served("b", first=("a",))), **options)
+        assert len(models(first)) == 2
+        same, progress = run(samples(3), arms(Served("b")), **options)
+        assert (same, progress.calls) == (first, 0), "a mixture alone is no reason"
+        served = Served("b")
+        pairs, _ = run(samples(3), arms(served), mixed_again=True, **options)
+    assert (models(pairs), len(served.asked)) == ({("b", "b")}, 1)
