@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # Bidirectional controls reorder what a reader sees; category Cf holds them and the zero-width characters.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -11,6 +12,12 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
 _OLD_COMMAND = re.compile(r"#(?=#(?:vso)?\[)")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&:-])")
+# What GitHub and GitLab look for in the finished page, where an escaped sign is a sign again: mentions, references to
+# issues, addresses, emoji. Only something between the sign and the word keeps them apart.
+_REFERENCE = re.compile(r"[@#!~%&](?=\w)|(?i:(?<=\bGH)-(?=\d)|(?<=\bwww)\.)|:(?=//|[\w+-]+:)")
+_APART = "\u200b"
+# XML 1.0 knows no way to write these, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _visible(character: str) -> str:
@@ -37,7 +44,40 @@ def _no_command(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return the text so that Markdown and GitHub show it literally: no markup, mention, link or HTML."""
-    escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", one_line(text))
+    """Return the text so that Markdown and GitHub show it literally: no markup, mention, link, formula or HTML."""
+    apart = _REFERENCE.sub(lambda match: f"{match[0]}{_APART}", one_line(text))
+    escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", apart)
     # A bare domain or `www.` turns into a link without any markup.
-    return re.sub(r"(?i)\bwww\.", "www&#46;", escaped)
+    escaped = re.sub(r"(?i)\bwww\.", "www&#46;", escaped)
+    return escaped.replace("$", "<span>$</span>").replace(_APART, "&#8203;")
+
+
+def code(text: str) -> str:
+    """Return a command as Markdown code, one that can be copied unless it holds what would end the code."""
+    shown = one_line(text)
+    if shown and shown.strip() == shown and not set(shown) & {"`", "|"}:
+        return f"`{shown}`"
+    return f"<code>{markdown(text)}</code>"
+
+
+def fence(lines: Iterable[str], language: str = "text") -> list[str]:
+    """Return lines as a block of Markdown code that nothing in them can end."""
+    shown = [one_line(line) for line in lines]
+    longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
+    marks = "`" * max(3, longest + 1)
+    return [f"{marks}{language}", *shown, marks]
+
+
+def xml(text: str) -> str:
+    """Return the text without what XML cannot hold; its own signs are left to whoever writes the XML."""
+    return _NOT_XML.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", many_lines(text))
+
+
+def command_message(text: str) -> str:
+    """Return what stands after `::` in a workflow command of GitHub."""
+    return one_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def command_property(text: str) -> str:
+    """Return the value of a property in a workflow command of GitHub."""
+    return command_message(text).replace(":", "%3A").replace(",", "%2C")

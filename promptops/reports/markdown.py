@@ -21,7 +21,7 @@ def _section(report: Report, shown: View) -> str:
     lines = [
         f"### {SIGNS[shown.verdict]} {literal(report.prompt.id)}: {shown.verdict.lower()}",
         "",
-        f"**{literal(shown.sentence)}** ({literal(shown.title)}, {', '.join(shown.facts)})",
+        f"**{literal(shown.sentence)}** ({literal(', '.join((shown.title, *shown.facts)))})",
         "",
         f"| {' | '.join(map(literal, shown.columns))} | verdict | |",
         f"| --- |{' ---: |' * (len(shown.columns) - 1)} --- | --- |",
