@@ -36,7 +36,6 @@ _PACKED_PIECE = 16 * 2**10
 # Seconds; a server may keep a stream open for ever after its last event.
 _LAST_WORDS = 0.05
 
-
 Response = aiohttp.ClientResponse
 Url = str
 
@@ -89,8 +88,10 @@ async def post(
 
 def chunks_of(response: Response) -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
     """Give the unpacked body piece by piece; leaving closes the generator at once."""
-    packed = response.headers.get("content-encoding")
-    return aclosing(_pieces(response) if packed is None else _unpacked(response, packed))
+    packed = ",".join(response.headers.getall("content-encoding", ()))
+    # What is packed twice is nobody's answer: a small piece of it could fill the memory, so it stays as it is.
+    plain = not packed or "," in packed
+    return aclosing(_pieces(response) if plain else _unpacked(response, packed))
 
 
 async def _pieces(response: Response) -> AsyncGenerator[bytes, None]:

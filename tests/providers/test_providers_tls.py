@@ -290,6 +290,16 @@ def test_an_ssl_cert_file_that_is_none_is_named(tmp_path, monkeypatch, content) 
         asyncio.run(ask("https://models.invalid/v1"))
 
 
+def test_where_no_tls_is_spoken_no_certificates_are_read(serve, reply, chat, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+
+    async def run() -> Completion:
+        async with serve(reply(chat("hello"))) as server:
+            return await ask(server.url)
+
+    assert asyncio.run(run()).text == "hello"
+
+
 @needs_openssl
 def test_a_connection_lost_behind_tls_is_lost(serve, authority) -> None:
     async def close(writer: asyncio.StreamWriter) -> None:
