@@ -17,31 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from promptops.errors import LostRace, RepoError
+from promptops.errors import RepoError
+from promptops.gitstore.mending import Note, drop_note, finish_interrupted, write_note
+from promptops.gitstore.moving import Committed, move_branch, moved
 from promptops.gitstore.objects import own_words
-from promptops.gitstore.push import push_commit
-from promptops.gitstore.repo import GitSaidNo, Repo
-from promptops.gitstore.staging import (
-    Change,
-    alone,
-    drop_note,
-    finish_interrupted,
-    index_lines,
-    stage,
-    unstage,
-    write_note,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
-    """A release commit: `local` says whether the local branch holds it, `remote` where it was pushed to."""
-
-    commit: str
-    parent: str
-    branch: str
-    local: bool = True
-    remote: str | None = None
+from promptops.gitstore.push import PushUnknown, push_commit
+from promptops.gitstore.repo import Repo
+from promptops.gitstore.staging import Change, alone, index_lines, stage
 
 
 def commit_files(
@@ -62,12 +44,13 @@ def commit_files(
 
     Raises:
         LostRace: the branch is no longer where it was expected, or another release is under way here.
+        PushRefused: the remote takes no push to this branch; the commit is made, and nothing points at it.
         RepoError: one of the refusals above, in git's or the hook's own words.
     """
     for path in files:
         check_path(path)
     with alone(repo):
-        finish_interrupted(repo)
+        finish_interrupted(repo, online=remote is not None)
         current = repo.branch()
         name = branch or current
         if name is None:
@@ -77,15 +60,31 @@ def commit_files(
         if parent is None or (here is None and remote is None):
             raise RepoError(f"no branch called {name!r} here; fetch it, or make a first commit")
         if here != parent and remote is None:
-            raise _moved(name)
+            raise moved(name)
         lands, checked_out = here == parent, name == current and not repo.is_bare
         if lands:
             _check_free(repo, name, files, checked_out=checked_out)
         made = _build(repo, parent, files, message)
         done = Committed(commit=made.commit, parent=parent, branch=name, local=lands, remote=remote)
         if remote is not None:
-            push_commit(repo, made.commit, branch=name, remote=remote)
-        return _move_in(repo, done, made.changes, checked_out=checked_out) if lands else done
+            _push(repo, Note(done=done, changes=made.changes), remote)
+        if lands:
+            done = _move_in(repo, done, made.changes, checked_out=checked_out)
+        if done.local or not lands:
+            drop_note(repo)
+        return done
+
+
+def _push(repo: Repo, note: Note, remote: str) -> None:
+    """Push before anything moves here; the note tells who comes after a kill what to ask the remote."""
+    write_note(repo, note)
+    try:
+        push_commit(repo, note.done.commit, branch=note.done.branch, remote=remote)
+    except PushUnknown:
+        raise
+    except RepoError:
+        drop_note(repo)
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +114,6 @@ def _tip(repo: Repo, name: str) -> str | None:
     if repo.line("check-ref-format", "--branch", name) != name:
         raise RepoError(f"{name!r} cannot be the name of a branch")
     return repo.rev_parse(f"refs/heads/{name}")
-
-
-def _moved(name: str) -> LostRace:
-    return LostRace(f"{name} has moved since this release was worked out; run the command again")
 
 
 def _check_free(repo: Repo, name: str, files: Mapping[str, bytes], *, checked_out: bool) -> None:
@@ -195,19 +190,29 @@ def _move_in(repo: Repo, done: Committed, changes: tuple[Change, ...], *, checke
     try:
         # again, because hooks and the push may have taken their time
         _check_free(repo, done.branch, {change.path: b"" for change in changes}, checked_out=True)
-        write_note(repo, done.commit, changes)
-        stage(repo, changes)
-        moved = _moved_in(repo, done)
     except RepoError:
-        with suppress(RepoError):  # the index is locked: the note stays, and the next call mends
-            finish_interrupted(repo)
         if done.remote is None:
             raise
         return replace(done, local=False)
-    if not moved.local:
-        unstage(repo, changes)
-    drop_note(repo)
-    return moved
+    note = Note(done=done, changes=changes, pushed=done.remote is not None)
+    write_note(repo, note)
+    try:
+        stage(repo, changes)
+        moved_in = _moved_in(repo, done)
+    except RepoError:
+        _take_back(repo, note)
+        if done.remote is None:
+            raise
+        return replace(done, local=False)
+    if not moved_in.local:
+        _take_back(repo, note)
+    return moved_in
+
+
+def _take_back(repo: Repo, note: Note) -> None:
+    with suppress(RepoError):  # the index is locked: the note stays, and the next call mends
+        write_note(repo, replace(note, pushed=False))
+        finish_interrupted(repo)
 
 
 def _moved_in(repo: Repo, done: Committed) -> Committed:
@@ -219,18 +224,3 @@ def _moved_in(repo: Repo, done: Committed) -> Committed:
             raise
         return replace(done, local=False)
     return done
-
-
-def move_branch(repo: Repo, done: Committed) -> None:
-    """Compare and swap.
-
-    Raises:
-        LostRace: the branch is no longer at the commit's parent.
-    """
-    ref = f"refs/heads/{done.branch}"
-    try:
-        repo.write("update-ref", "-m", "promptops: release", "--create-reflog", ref, done.commit, done.parent)
-    except GitSaidNo as error:
-        if repo.rev_parse(ref) != done.parent or "File exists" in error.err:
-            raise _moved(done.branch) from error
-        raise

@@ -1,7 +1,8 @@
 """To and from the remote: one atomic push, and what its refusal means.
 
 A refusal leaves the remote as it was, and nothing local has moved yet. Somebody was faster: LostRace. A
-protected branch or a hook: git's own words, and the way round, which is a pull request. Never forces.
+protected branch or a hook: PushRefused, with git's own words. A connection that breaks says nothing about what
+the remote did, so it is asked. Never forces.
 """
 
 from __future__ import annotations
@@ -15,20 +16,64 @@ from promptops.gitstore.repo import Repo
 
 _BEHIND: Final = ("fetch first", "non-fast-forward", "stale info", "needs force")
 _RACE: Final = ("cannot lock ref", "incorrect old value", "failed to update ref", "reference already exists")
+_UNKNOWN: Final = "failed to report status"
 _REFUSED = re.compile(r"^!\t[^\t]*\t\[(?:remote )?(?:rejected|failure)\] ?\(?(.*?)\)?$", re.MULTILINE)
 
 
-def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> None:
-    """Push one commit to a remote's branch.
+class PushRefused(RepoError):
+    """The remote does not take this branch from us (protected, a hook); `words` are its own."""
+
+    def __init__(self, words: str, *, commit: str, branch: str, remote: str) -> None:
+        self.words, self.commit, self.branch, self.remote = words, commit, branch, remote
+        super().__init__(
+            f"{remote} refused the push: {words}; release without --push on a branch, and open a pull request"
+        )
+
+
+class PushUnknown(RepoError):
+    """The connection broke, and whether the remote has the commit could not be asked."""
+
+
+def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
+    """Push one commit to a remote's branch and return what the remote said.
 
     Raises:
         LostRace: the remote's branch has moved.
-        RepoError: the remote refused, or could not be reached; the remote is as before.
+        PushRefused: the remote does not take it; it is as before.
+        PushUnknown: the connection broke; nobody knows whether the remote has it.
+        RepoError: the remote could not be reached; it is as before.
     """
     refspec = f"{commit}:refs/heads/{branch}"
     code, out, err = repo.attempt("push", "--atomic", "--porcelain", "--end-of-options", remote, refspec)
-    if code:
-        raise _refusal(out, err, branch=branch, remote=remote)
+    if not code:
+        return err
+    reasons = "; ".join(_REFUSED.findall(out))
+    if any(word in reasons for word in _BEHIND) or any(word in reasons + err for word in _RACE):
+        raise LostRace(
+            f"{remote}/{branch} has moved: somebody released or pushed first; run the command again"
+        )
+    if reasons and _UNKNOWN not in reasons:
+        words = own_words(f"{err}\n{reasons}")
+        raise PushRefused(words, commit=commit, branch=branch, remote=remote)
+    taken = has_taken(repo, commit, branch=branch, remote=remote, ask=True)
+    if taken:
+        return err
+    failed = f"pushing to {remote} failed: {own_words(err or reasons)}"
+    if taken is None:
+        raise PushUnknown(f"{failed}; run the command again once {remote} can be reached")
+    raise RepoError(f"{failed}; {remote} is as before")
+
+
+def has_taken(repo: Repo, commit: str, *, branch: str, remote: str, ask: bool) -> bool | None:
+    """Whether a remote's branch holds a commit; None where nobody here knows, and the remote cannot be asked."""
+    if repo.is_ancestor(commit, f"refs/remotes/{remote}/{branch}"):
+        return True
+    if not ask:
+        return None
+    try:
+        return repo.is_ancestor(commit, fetch(repo, branch, remote=remote))
+    except RepoError:
+        return None
 
 
 def push(repo: Repo, branch: str, *, remote: str | None = None) -> None:
@@ -60,17 +105,3 @@ def fetch(repo: Repo, branch: str, *, remote: str) -> str:
     if code or commit is None:
         raise RepoError(f"fetching {branch} from {remote}: {own_words(err or out)}")
     return commit
-
-
-def _refusal(out: str, err: str, *, branch: str, remote: str) -> RepoError:
-    reasons = "; ".join(_REFUSED.findall(out))
-    if any(word in reasons for word in _BEHIND) or any(word in reasons + err for word in _RACE):
-        return LostRace(
-            f"{remote}/{branch} has moved: somebody released or pushed first; run the command again"
-        )
-    words = own_words(f"{err}\n{reasons}")
-    if reasons:
-        return RepoError(
-            f"{remote} refused the push: {words}; release without --push on a branch, and open a pull request"
-        )
-    return RepoError(f"pushing to {remote} failed: {words}")

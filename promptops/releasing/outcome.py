@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from promptops.gitstore.commits import Committed
+from promptops.gitstore.moving import Committed
 from promptops.records import Release
 from promptops.releasing.base import Ground, push_branch
 from promptops.report import Report

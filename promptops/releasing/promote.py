@@ -12,8 +12,8 @@ from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
 from promptops.evaluation.policy import nothing_to_judge
 from promptops.gitstore.commits import commit_files
+from promptops.gitstore.mending import mend
 from promptops.gitstore.releases import release_files
-from promptops.gitstore.staging import mend
 from promptops.nextsteps import naming
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender

@@ -10,8 +10,8 @@ from datetime import datetime
 from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
 from promptops.evaluation.evidence import evidence_of
 from promptops.gitstore.commits import commit_files
+from promptops.gitstore.mending import mend
 from promptops.gitstore.releases import Releases, read_releases, release_files
-from promptops.gitstore.staging import mend
 from promptops.records import Evidence, Release, Version, canonical, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, moment_text, takes_effect

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore.commits import commit_files
+from promptops.gitstore.moving import Committed
 from promptops.gitstore.references import find_prompt
 from promptops.gitstore.releases import read_releases, release_files
 from promptops.gitstore.repo import Repo

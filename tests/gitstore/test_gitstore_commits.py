@@ -10,10 +10,12 @@ import pytest
 from gitstore_help import hook, lock
 
 from promptops.errors import LostRace, RepoError
-from promptops.gitstore import commits, staging
-from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore import staging
+from promptops.gitstore.commits import commit_files
+from promptops.gitstore.mending import Note, mend, write_note
+from promptops.gitstore.moving import Committed, move_branch
 from promptops.gitstore.repo import Repo
-from promptops.gitstore.staging import Change, mend
+from promptops.gitstore.staging import Change
 
 POINTER = "prompts/releases/greet/production.yaml"
 FROZEN = "prompts/releases/greet/v1.yaml"
@@ -281,13 +283,13 @@ def test_a_kill_at_any_step_is_mended_by_the_next_call(work, git, steps, second)
     made = release(work, branch="elsewhere")  # the commit as it would be
     done = Committed(commit=made.commit, parent=made.parent, branch="main")
     changes = changes_of(repo, done)
-    staging.write_note(repo, done.commit, changes)
+    write_note(repo, Note(done=done, changes=changes))
     if steps == "index":
         staging.index_lines(repo, [change.new_line for change in changes])
     if steps in ("stage", "moved"):
         staging.stage(repo, changes)
     if steps in ("moved", "all but the index"):
-        commits.move_branch(repo, done)
+        move_branch(repo, done)
     said = mend(repo)
     assert said is not None
     assert ("finished" in said) == (steps in ("moved", "all but the index"))
@@ -304,10 +306,10 @@ def test_a_users_plain_commit_after_a_kill_keeps_the_release(work, git, moved):
     repo = Repo.open(work)
     made = release(work, branch="elsewhere")
     done = Committed(commit=made.commit, parent=made.parent, branch="main")
-    staging.write_note(repo, done.commit, changes_of(repo, done))
+    write_note(repo, Note(done=done, changes=changes_of(repo, done)))
     staging.stage(repo, changes_of(repo, done))
     if moved:
-        commits.move_branch(repo, done)
+        move_branch(repo, done)
     (work / "app.py").write_text("print(9)\n")
     git("commit", "-q", "-a", "-m", "Mine", cwd=work)
     mend(repo)

@@ -10,7 +10,8 @@ import pytest
 from gitstore_help import hook, lock
 
 from promptops.errors import LostRace, RepoError
-from promptops.gitstore.commits import Committed, commit_files
+from promptops.gitstore.commits import commit_files
+from promptops.gitstore.moving import Committed
 from promptops.gitstore.push import fetch, push
 from promptops.gitstore.repo import Repo
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from promptops.errors import InvalidInput, RepoError
-from promptops.gitstore.commits import Committed
+from promptops.gitstore.moving import Committed
 from promptops.gitstore.releases import ReleaseRef, Releases
 from promptops.records import Version, body_digest
 from promptops.releasing.base import Ground, push_branch

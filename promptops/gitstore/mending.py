@@ -1,0 +1,158 @@
+"""What mends a release that was killed half way.
+
+A note in the git folder says what was begun. Whoever releases next reads it first: if the branch holds the
+commit, its files are brought into index and work tree; if the remote took it, the branch here follows; if
+neither, what had been staged is taken out, where the index still has just that.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from promptops.errors import RepoError
+from promptops.gitstore.moving import Committed, move_branch
+from promptops.gitstore.push import has_taken
+from promptops.gitstore.repo import Repo
+from promptops.gitstore.staging import Change, alone, stage, unstage
+
+_NOTE: Final = "promptops-release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A release that was begun; `pushed` is None where nobody knows yet whether the remote took it."""
+
+    done: Committed
+    changes: tuple[Change, ...]
+    pushed: bool | None = None
+
+
+def write_note(repo: Repo, note: Note) -> None:
+    """Say in the git folder what is about to happen, so that a kill can be mended."""
+    rows = [{"path": change.path, "old": change.old, "new": change.new} for change in note.changes]
+    done = note.done
+    about = {
+        "commit": done.commit,
+        "parent": done.parent,
+        "branch": done.branch,
+        "remote": done.remote,
+        "pushed": note.pushed,
+        "changes": rows,
+    }
+    try:
+        (repo.git_dir / _NOTE).write_text(json.dumps(about))
+    except OSError as error:
+        raise RepoError(f"{repo.git_dir}: cannot be written to: {error}") from error
+
+
+def drop_note(repo: Repo) -> None:
+    (repo.git_dir / _NOTE).unlink(missing_ok=True)
+
+
+def mend(repo: Repo, *, online: bool = False) -> str | None:
+    """Finish or take back a release that was killed; what commands that release call first.
+
+    Return a sentence about it, None if there was nothing. `online` may ask the remote whether it took it.
+
+    Raises:
+        LostRace: another release is under way in this work tree.
+    """
+    with alone(repo):
+        return finish_interrupted(repo, online=online)
+
+
+def finish_interrupted(repo: Repo, *, online: bool = False) -> str | None:
+    """Do what `mend` does, for who holds the lock already.
+
+    Files are taken out again only where the index still holds exactly what that release had put there. Where a
+    remote cannot be asked, the note stays for who can.
+    """
+    note = _read_note(repo)
+    if note is None:
+        return None
+    head = repo.head()
+    if not repo.is_bare and head is not None and repo.is_ancestor(note.done.commit, head):
+        if behind := _behind(repo, head, note):
+            stage(repo, behind)
+        said = "finished a release that had been interrupted"
+    else:
+        pushed = _was_pushed(repo, note, online=online)
+        if pushed is None:
+            return None
+        said = _follow(repo, note) if pushed else _take_back(repo, note)
+    drop_note(repo)
+    return said
+
+
+def _behind(repo: Repo, head: str, note: Note) -> tuple[Change, ...]:
+    """Return what the branch has of the release, and index and work tree may not have yet."""
+    return tuple(change for change in _mine(repo, note) if _still(repo, head, change))
+
+
+def _was_pushed(repo: Repo, note: Note, *, online: bool) -> bool | None:
+    """Whether the remote has the release; None where that is not known here and cannot be asked."""
+    done = note.done
+    if done.remote is None or note.pushed is not None:
+        return bool(note.pushed)
+    return has_taken(repo, done.commit, branch=done.branch, remote=done.remote, ask=online)
+
+
+def _follow(repo: Repo, note: Note) -> str:
+    """Bring a release that the remote took to the branch here, if that still stands where it stood."""
+    done = note.done
+    reached = f"a release that had been interrupted had reached {done.remote}"
+    checked_out = done.branch == repo.branch() and not repo.is_bare
+    free = checked_out or f"refs/heads/{done.branch}" not in repo.worktrees()
+    whole = not checked_out or _untouched(repo, note)
+    if repo.rev_parse(f"refs/heads/{done.branch}") != done.parent or not (free and whole):
+        return f"{reached}; bring it here with git pull"
+    if checked_out:
+        stage(repo, note.changes)
+    move_branch(repo, done)
+    return f"{reached}; it is here too now"
+
+
+def _untouched(repo: Repo, note: Note) -> bool:
+    """Whether no file of the release was changed by hand meanwhile."""
+    assert repo.work_tree is not None
+    mine = {change.path for change in _mine(repo, note)}
+    dirty = {path for path, letters in repo.changed(*mine).items() if letters[1] not in " "}
+    known = repo.staged(*mine)
+    stray = [path for path in mine if path not in known and (repo.work_tree / path).exists()]
+    return len(mine) == len(note.changes) and not dirty and not stray
+
+
+def _take_back(repo: Repo, note: Note) -> str:
+    if not repo.is_bare:
+        head = repo.head()
+        unstage(repo, tuple(change for change in _mine(repo, note) if not _still(repo, head, change)))
+    return "took back a release that had been interrupted before it was committed"
+
+
+def _mine(repo: Repo, note: Note) -> tuple[Change, ...]:
+    """Return the changes whose paths the index has as they were before the release, or as it wrote them."""
+    staged = repo.staged(*[change.path for change in note.changes])
+    return tuple(change for change in note.changes if staged.get(change.path) in (change.old, change.new))
+
+
+def _still(repo: Repo, head: str | None, change: Change) -> bool:
+    """Whether HEAD has the file as the release wrote it."""
+    entry = repo.tree_paths(head, [change.path]).get(change.path) if head else None
+    return entry is not None and entry.oid == change.new
+
+
+def _read_note(repo: Repo) -> Note | None:
+    try:
+        found = json.loads((repo.git_dir / _NOTE).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:  # cut short: nothing had been staged yet
+        drop_note(repo)
+        return None
+    done = Committed(
+        commit=found["commit"], parent=found["parent"], branch=found["branch"], remote=found["remote"]
+    )
+    changes = tuple(Change(path=row["path"], old=row["old"], new=row["new"]) for row in found["changes"])
+    return Note(done=done, changes=changes, pushed=found["pushed"])
