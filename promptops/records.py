@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from promptops.errors import IntegrityError, InvalidFile, InvalidInput, Problem
 from promptops.nodes import Node, plain_data, read_nodes
 from promptops.prompts.model import ID_PATTERN
+from promptops.writtenyaml import read_written
 from promptops.yamltext import write_yaml
 
 MAX_BYTES: Final = 8_000_000
@@ -288,10 +289,22 @@ def _parse(model: type[Record], data: bytes, path: str) -> Record:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InvalidFile([Problem(path, data.count(b"\n", 0, error.start) + 1, 1, "not UTF-8")]) from error
+    if (written := _as_written(model, text, data)) is not None:
+        return written
     root = read_nodes(text, path=path)
     if root is None:
         raise InvalidFile([Problem(path, 1, 1, "is empty")])
     return _validate(model, plain_data(root), path, root)
+
+
+def _as_written(model: type[Record], text: str, data: bytes) -> Record | None:
+    """Return the record if these are its canonical bytes, read the quick way; None: ask the reader of all YAML."""
+    try:
+        record = model.model_validate(read_written(text))
+        assert isinstance(record, Version | Release | Evidence)
+        return record if canonical(record) == data else None
+    except (ValidationError, InvalidInput):
+        return None
 
 
 def _validate(model: type[Record], values: Any, path: str, root: Node | None) -> Record:
