@@ -141,12 +141,16 @@ class RouteSpec(Written):
 
 
 class Limits(Written):
-    """What a run may use: calls at once, seconds and attempts a call, seconds that a provider may be down, dollars."""
+    """What a run may use: calls at once, seconds and attempts a call, seconds that a provider may be down, dollars.
+
+    `scoring` is in seconds that one scorer may take for one answer.
+    """
 
     concurrency: int = Field(default=16, ge=1, le=1024)
     deadline: Duration = 60.0
     attempts: int = Field(default=4, ge=1, le=20)
     outage: Duration = 62.0
+    scoring: Duration = 10.0
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     cache_max_age: Duration = 7 * 86400.0
     models: list[str] | None = None
@@ -155,12 +159,6 @@ class Limits(Written):
 class Defaults(Written):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     max_drop: Fraction = Field(default=0.05, gt=0, lt=1)
-
-
-class GateSpec(Written):
-    """How much `promptops gate` believes of a change; it reads this from the base, never from the change itself."""
-
-    trust: Literal["committed", "ci"] = "committed"
 
 
 class Config(Written):
@@ -178,7 +176,6 @@ class Config(Written):
     routes: dict[str, RouteSpec] = {}
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
-    gate: GateSpec = GateSpec()
     require_signed: dict[str, Annotated[str, Field(min_length=1)]] = {}
 
     @field_validator("providers")

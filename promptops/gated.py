@@ -85,6 +85,11 @@ class GateReport(Part):
     untrusted: bool = False
     tool_version: str = ""
 
+    @property
+    def affects(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.prompts or self.first or self.integrity)
+
     def exit_code(self) -> int:
         codes = {prompt.exit_code for prompt in self.prompts}
         if any(note.level == "error" for note in self.integrity):

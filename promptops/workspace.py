@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from promptops.config import FILE_NAME, Config, parse_config
 from promptops.documents import decode
@@ -86,9 +86,7 @@ def open_workspace(folder: Path, environ: Mapping[str, str]) -> Workspace:
     """
     repo = Repo.open(folder)
     if repo.work_tree is None:
-        text = repo.read_many([f"HEAD:{FILE_NAME}"]).get(f"HEAD:{FILE_NAME}")
-        config = parse_config(decode(text, path=FILE_NAME), path=FILE_NAME) if text is not None else Config()
-        return Workspace(repo=repo, config=config, base="", environ=environ)
+        return committed_workspace(repo, "HEAD", folder, environ)
     top = repo.work_tree.resolve()
     here = folder.resolve()
     base = _base(here, top)
@@ -99,6 +97,29 @@ def open_workspace(folder: Path, environ: Mapping[str, str]) -> Workspace:
         base="" if relative == "." else relative,
         environ=environ,
     )
+
+
+def committed_workspace(repo: Repo, commit: str, folder: Path, environ: Mapping[str, str]) -> Workspace:
+    """Open a repository with the configuration that a commit has for this folder, whatever lies in the work tree.
+
+    Raises:
+        InvalidFile: that configuration has problems.
+    """
+    start = ""
+    if repo.work_tree is not None:
+        start = folder.resolve().relative_to(repo.work_tree.resolve()).as_posix()
+    chain = [place.as_posix() for place in (PurePosixPath(start), *PurePosixPath(start).parents)]
+    names = {place: posixpath.normpath(posixpath.join(place, FILE_NAME)) for place in chain}
+    texts = repo.read_many([f"{commit}:{name}" for name in names.values()])
+    for place, name in names.items():
+        if (text := texts.get(f"{commit}:{name}")) is not None:
+            config = _parsed(decode(text, path=name), name)
+            return Workspace(repo=repo, config=config, base="" if place == "." else place, environ=environ)
+    holding = [
+        place for place in chain if repo.tree(commit, posixpath.normpath(posixpath.join(place, "prompts")))
+    ]
+    base = holding[0] if holding else ""
+    return Workspace(repo=repo, config=Config(), base="" if base == "." else base, environ=environ)
 
 
 def _base(here: Path, top: Path) -> Path:
@@ -122,7 +143,10 @@ def _read(path: Path, top: Path) -> Config:
         return Config()
     except OSError as error:
         raise InvalidFile([Problem(name, 0, 0, error.strerror or str(error))]) from error
-    text = decode(raw, path=name)
+    return _parsed(decode(raw, path=name), name)
+
+
+def _parsed(text: str, name: str) -> Config:
     if all(not line.strip() or line.lstrip().startswith("#") for line in text.split("\n")):
         return Config()
     return parse_config(text, path=name)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from promptops.cli import cache, prompts, releases, runs, samples
+from promptops.cli import cache, gate, prompts, releases, runs, samples
 from promptops.cli.options import enter
 from promptops.errors import PromptopsError
 
@@ -57,7 +57,7 @@ def options(
 
 
 # The order of `--help`: start, the inner loop, releases.
-for room in (samples, runs, cache, prompts, releases):
+for room in (samples, runs, cache, prompts, releases, gate):
     room.commands(app)
 
 

@@ -1,0 +1,172 @@
+"""Which prompts a change affects, and through what: their own file, what they include, samples, policy, releases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from promptops.gated import Note
+from promptops.gating.policy import differs
+from promptops.gating.samples import sample_paths
+from promptops.gating.suspects import SAMPLE_ENDS, samples_by_custom, suspects
+from promptops.gating.tried import try_out
+from promptops.gitstore.commitrange import CommitRange
+from promptops.gitstore.trees import Prompts, glance, guess_id, holds_prompt, open_tree, read_all
+from promptops.prompts.model import Prompt
+from promptops.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """One prompt before and after the change; `problems` are what keeps `after` from being read or rendered.
+
+    `releases` says whether the change touches its release files.
+    """
+
+    id: str
+    root: str
+    path: str
+    reasons: tuple[str, ...]
+    before: Prompt | None = None
+    after: Prompt | None = None
+    problems: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()
+    releases: bool = False
+
+
+def affected(world: Workspace, change: CommitRange, changed: Collection[str]) -> tuple[Affected, ...]:
+    """Return the prompts that a change affects, by id; `changed` are the paths that it touches.
+
+    What the change has written is read in a process of its own before it is read here.
+
+    Raises:
+        RepoError: objects are missing.
+    """
+    found = (one for root in world.roots for one in _in_root(world, change, changed, root))
+    return tuple(sorted(found, key=lambda one: (one.id, one.path)))
+
+
+def _in_root(
+    world: Workspace, change: CommitRange, changed: Collection[str], root: str
+) -> Iterable[Affected]:
+    old, new = _Side.of(world, change.base, root), _Side.of(world, change.head, root)
+    ids = {
+        side.names[path]
+        for side in (old, new)
+        for path in suspects(changed, side.prompts, side.others, root=root)
+    }
+    if not ids:
+        return
+    tried = try_out(world, change.head, new.paths(ids))
+    before = _read(world, change.base, old.paths(ids), root)
+    after = _read(world, change.head, [path for path, one in tried.items() if not one.problems], root)
+    for path, one in tried.items():
+        name = new.names[path]
+        known = next((prompt for prompt in after.prompts if prompt.path == path), None)
+        identity = known.id if known is not None else name
+        problems = [*one.problems, *_unread(after, path)] if known is None else []
+        entry = Affected(
+            id=identity,
+            root=root,
+            path=path,
+            reasons=(),
+            before=before.get(identity),
+            after=known,
+            problems=tuple(problems),
+            notes=tuple(one.notes),
+            releases=_releases(identity, root, changed),
+        )
+        if (reasons := _reasons(world, entry, changed)) or problems:
+            yield replace(entry, reasons=reasons or ("the prompt",))
+    there = {prompt.id for prompt in after.prompts} | {new.names[path] for path in tried}
+    for prompt in before.prompts:
+        if prompt.id not in there:
+            reasons = ("its file is gone",)
+            yield Affected(
+                id=prompt.id,
+                root=root,
+                path=prompt.path,
+                reasons=reasons,
+                before=prompt,
+                releases=_releases(prompt.id, root, changed),
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """The files under the root of one commit, as bytes: the prompts, and what they may include."""
+
+    prompts: Mapping[str, bytes]
+    others: Mapping[str, bytes]
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, world: Workspace, commit: str, root: str) -> _Side:
+        with open_tree(world.repo, commit, root) as tree:
+            contents = glance(tree, root)
+        entries = world.repo.tree(commit, root)
+        wanted = {
+            path: entry.oid
+            for path, entry in entries.items()
+            if entry.is_file and _may_be_included(path, root)
+        }
+        texts = world.repo.read_many(wanted.values()) if wanted else {}
+        others = {path: texts[oid] for path, oid in wanted.items() if oid in texts}
+        names = {path: guess_id(content, path) for path, content in contents.items()}
+        return cls(prompts=contents, others=others, names=names)
+
+    def paths(self, ids: Collection[str]) -> list[str]:
+        return sorted(path for path, name in self.names.items() if name in ids)
+
+
+def _may_be_included(path: str, root: str) -> bool:
+    inner = not path.startswith(f"{root}/releases/") and not path.endswith(SAMPLE_ENDS)
+    return inner and not holds_prompt(path, root)
+
+
+def _read(world: Workspace, commit: str, paths: list[str], root: str) -> Prompts:
+    with open_tree(world.repo, commit, root) as tree:
+        return read_all(tree, paths, root=root)
+
+
+def _unread(found: Prompts, path: str) -> list[Note]:
+    return [
+        Note(level="error", path=one.path, line=one.line, column=one.column, message=one.message)
+        for one in found.problems
+        if one.path == path or path in one.message
+    ]
+
+
+def _reasons(world: Workspace, one: Affected, changed: Collection[str]) -> tuple[str, ...]:
+    """Return what of a prompt has changed, the most important first; nothing where it only looked so."""
+    before, after, found = one.before, one.after, list[str]()
+    if before is None or after is None or before.digest != after.digest:
+        found.append("the prompt" if one.path in changed else "what it includes")
+        names = {PurePosixPath(name).name for prompt in (before, after) if prompt for name in prompt.partials}
+        found += sorted(path for path in changed if PurePosixPath(path).name in names)
+    elif one.path in changed:
+        found.append("words that no model sees")
+    if before is not None and after is not None and differs(before, after):
+        found.append("its policy")
+    if before is not None:
+        found += sorted(_samples(world, before) & set(changed))
+        found += sorted(_code(before) & set(changed))
+    if one.releases:
+        found.append("its releases")
+    return tuple(found)
+
+
+def _releases(name: str, root: str, changed: Collection[str]) -> bool:
+    return any(path.startswith(f"{root}/releases/{name}/") for path in changed)
+
+
+def _samples(world: Workspace, prompt: Prompt) -> frozenset[str]:
+    custom = samples_by_custom(prompt.path, prompt.id) if prompt.spec.samples is None else frozenset()
+    return sample_paths(world, prompt) | custom
+
+
+def _code(prompt: Prompt) -> frozenset[str]:
+    """Return the files of the prompt's python scorers."""
+    targets = [spec.python for spec in (prompt.spec.scorers or {}).values() if spec.python]
+    return frozenset(f"{target.partition(':')[0].replace('.', '/')}.py" for target in targets)

@@ -1,0 +1,142 @@
+"""`promptops gate`: what a change does to the prompts, judged by what the base says. Reads like this list.
+
+1  which commits, fetched if need be                     gitstore/commitrange.py
+2  the base as a place to work in                        world.py
+3  which prompts are affected, and how                   affected.py, with what is not trusted read apart: tried.py
+4  what people must see first                            policy.py, samples.py
+5  each prompt: committed evidence, or a test here       judging.py
+6  release files and their history                       gitstore/verify.py
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptops.config import FILE_NAME
+from promptops.evaluation.evaluate import Options
+from promptops.evaluation.plan import Plan
+from promptops.gated import GatedPrompt, GateReport, Note
+from promptops.gating.affected import Affected, affected
+from promptops.gating.judging import Judge
+from promptops.gating.policy import loosened
+from promptops.gating.samples import eased
+from promptops.gating.world import base_world, brings_answers
+from promptops.gitstore.commitrange import CommitRange, changed_paths, find_range, first_changed_line
+from promptops.gitstore.releases import read_releases
+from promptops.gitstore.repo import Repo
+from promptops.gitstore.verify import Finding, Severity, verify
+from promptops.version import tool_version
+from promptops.workspace import STATE, Workspace, committed_workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be judged: the branch it goes to, where it ends, and whether it comes from outside."""
+
+    base: str
+    head: str = "HEAD"
+    untrusted: bool = False
+
+
+async def gate(
+    folder: Path,
+    environ: Mapping[str, str],
+    wanted: Change,
+    *,
+    options: Options,
+    before_asking: Callable[[Plan], None],
+) -> GateReport:
+    """Judge a change.
+
+    Raises:
+        RepoError: its commits cannot be had. InvalidFile: the base's configuration has problems.
+    """
+    repo = Repo.open(folder)
+    change = find_range(repo, wanted.base, wanted.head)
+    here = committed_workspace(repo, change.base, folder, environ)
+    changed = changed_paths(repo, change)
+    with base_world(here, change) as world:
+        found = affected(world, change, changed)
+        judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
+        gated = [await _judged(judge, world, change, one) for one in found]
+        return GateReport(
+            base=change.base,
+            head=change.head,
+            first=_first(here, world, change, changed, found),
+            prompts=gated,
+            integrity=_integrity(world, change, changed),
+            notes=[
+                *(note for one in found for note in one.problems + one.notes),
+                *_lines(repo, change, gated),
+            ],
+            untrusted=wanted.untrusted,
+            tool_version=tool_version(),
+        )
+
+
+async def _judged(judge: Judge, world: Workspace, change: CommitRange, one: Affected) -> GatedPrompt:
+    base = read_releases(world.repo, change.base, root=one.root, prompt=one.id)
+    head = read_releases(world.repo, change.head, root=one.root, prompt=one.id)
+    return await judge.judge(one, base, head)
+
+
+def _first(
+    here: Workspace,
+    world: Workspace,
+    change: CommitRange,
+    changed: Collection[str],
+    found: Collection[Affected],
+) -> list[str]:
+    """Return what a change would decide for itself, if it could: all of it comes from the base."""
+    said: list[str] = []
+    for one in found:
+        if one.before is None:
+            continue
+        if one.after is not None:
+            said += [f"{one.id}: {words}" for words in loosened(one.before, one.after)]
+        if words := eased(world, change.head, one.before, changed).sentence():
+            said.append(f"{one.id}: {words}")
+    code = sorted(path for path in changed if path.endswith(".py") and (world.top / path).is_file())
+    config = posixpath.normpath(posixpath.join(here.base, FILE_NAME))
+    said += [f"{config}: is changed; the base's holds"] if config in changed else []
+    return said + _planted(here, change, code)
+
+
+def _planted(here: Workspace, change: CommitRange, code: Collection[str]) -> list[str]:
+    said = [f"{path}: is changed; the base's code is what runs" for path in code]
+    if brings_answers(here, change):
+        said.append(
+            f"{posixpath.join(here.base, STATE)}: the change brings answers of its own; none of them is read"
+        )
+    return said
+
+
+def _integrity(world: Workspace, change: CommitRange, changed: Collection[str]) -> list[Note]:
+    """Check the release files that the change touches, and every commit of it that did."""
+    levels = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNCHECKED: "notice"}
+    found: list[Finding] = []
+    for root in world.roots:
+        if any(path.startswith(f"{root}/releases/") for path in changed):
+            found += verify(world.repo, change.head, root=root)
+    rows = [{"level": levels[one.severity], "path": one.path, "message": one.message} for one in found]
+    return [Note.model_validate(row) for row in rows]
+
+
+def _lines(repo: Repo, change: CommitRange, gated: Collection[GatedPrompt]) -> list[Note]:
+    """Return a remark on the first changed line of every prompt that does not pass."""
+    levels = {"regression": "error", "stopped": "error", "inconclusive": "warning", "released": "warning"}
+    return [
+        Note.model_validate(
+            {
+                "level": levels[one.status],
+                "path": one.path,
+                "line": first_changed_line(repo, change, one.path),
+                "message": f"{one.id}: {one.status}: {one.said[0] if one.said else ''}",
+            }
+        )
+        for one in gated
+        if one.status in levels
+    ]

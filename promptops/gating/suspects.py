@@ -1,0 +1,68 @@
+"""Which prompt files a change may concern, told from paths and bytes alone: a thousand prompts are not parsed for one.
+
+A sieve may keep too much and never too little: what it keeps is looked at closely afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from promptops.gitstore.trees import guess_id
+from promptops.prompts.paths import stem
+
+SAMPLE_ENDS = (".jsonl", ".ndjson", ".csv", ".tsv")
+
+
+def suspects(
+    changed: Iterable[str], prompts: Mapping[str, bytes], others: Mapping[str, bytes], *, root: str
+) -> frozenset[str]:
+    """Return the prompt files that a change of these paths may concern.
+
+    `prompts` are the prompt files of one commit with their bytes, `others` the files under the root that are none:
+    what a prompt includes may include what has changed.
+    """
+    paths = frozenset(changed)
+    elsewhere = [path for path in paths if not path.startswith(f"{root}/releases/")]
+    words = _words(elsewhere, others)
+    releases = {
+        path.split("/")[root.count("/") + 2] for path in paths if path.startswith(f"{root}/releases/")
+    }
+    has_samples = any(path.endswith(SAMPLE_ENDS) for path in paths)
+    return frozenset(
+        path
+        for path, content in prompts.items()
+        if path in paths
+        or guess_id(content, path) in releases
+        or not paths.isdisjoint(samples_by_custom(path, guess_id(content, path)))
+        or (has_samples and b"samples" in content)
+        or any(word in content for word in words)
+    )
+
+
+def samples_by_custom(path: str, name: str) -> frozenset[str]:
+    """Return where the samples of a prompt file are that names none."""
+    folder = PurePosixPath(path).parent
+    names = {name, stem(path)}
+    return frozenset(
+        (folder / f"{one}.samples{end}").as_posix() for one in names for end in (".jsonl", ".csv")
+    )
+
+
+def _words(changed: Iterable[str], others: Mapping[str, bytes]) -> frozenset[bytes]:
+    """Return how the changed files may be called in others, and the files that call them so, and so on."""
+    words = {_word(path) for path in changed}
+    left = dict(others)
+    while True:
+        found = [path for path, content in left.items() if any(word in content for word in words)]
+        if not found:
+            return frozenset(words)
+        for path in found:
+            words.add(_word(path))
+            del left[path]
+
+
+def _word(path: str) -> bytes:
+    place = PurePosixPath(path)
+    # A python scorer is named as a module, without its ending.
+    return (place.stem if place.suffix == ".py" else place.name).encode("utf-8", "surrogateescape")

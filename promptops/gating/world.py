@@ -1,0 +1,61 @@
+"""The base as a place to work in: what a pull request must not bring along comes from here and nowhere else.
+
+Configuration, providers, routes, scorers and their code, rubrics, samples and releases are the base commit's files
+in a folder of their own. Answers and runs are kept where those of the checkout are, unless the change itself
+brings such files: its own answers are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from promptops.gitstore.borrowed import borrowed
+from promptops.gitstore.commitrange import CommitRange
+from promptops.workspace import STATE, Workspace, open_workspace
+
+
+@contextmanager
+def base_world(here: Workspace, change: CommitRange) -> Iterator[Workspace]:
+    """Open the base for a while; `here` is the checkout with the base's configuration.
+
+    Raises:
+        InvalidFile: the base's configuration has problems. RepoError: objects are missing.
+    """
+    roots = [f"{root}/" for root in here.roots]
+
+    def wanted(path: str) -> bool:
+        inside = (
+            not here.base or path.startswith(f"{here.base}/") or any(path.startswith(root) for root in roots)
+        )
+        return inside and not any(path.startswith(f"{root}releases/") for root in roots)
+
+    branch = here.config.release_branch or "main"
+    with borrowed(here.repo, change.base, branch=branch, wanted=wanted) as folder:
+        place = folder / here.base
+        place.mkdir(parents=True, exist_ok=True)
+        if (state := _state(here, change)) is not None:
+            state.mkdir(parents=True, exist_ok=True)
+            (place / STATE).symlink_to(state, target_is_directory=True)
+        yield open_workspace(place, here.environ)
+
+
+def _state(here: Workspace, change: CommitRange) -> Path | None:
+    """Return where answers are kept; None where the change has files there, which would be answers of its own."""
+    if here.repo.is_bare or brings_answers(here, change):
+        return None
+    return here.state
+
+
+def brings_answers(here: Workspace, change: CommitRange) -> bool:
+    """Whether the change, or what it stands on, holds files where promptops keeps its answers."""
+    path = (PurePosixPath(here.base) / STATE).as_posix()
+    return bool(here.repo.tree_paths(change.head, [path]))
+
+
+def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the few variables that a program needs to start, so that nothing secret is among them."""
+    return {
+        name: environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR") if name in environ
+    }

@@ -1,0 +1,116 @@
+"""Which commits a change lies between, also in a checkout that has only one of them.
+
+A pull request's merge ref is a merge whose first parent is the base; its object names that parent even where a
+clone of depth 1 has not got it. Everything else is compared with where it left the base. What is missing is
+fetched, and no more than that; where it cannot be, the change is not judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from promptops.errors import RepoError, did_you_mean
+from promptops.gitstore.repo import Repo
+
+_DEEPER = (50, 500, 5000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRange:
+    """Commits: `base` decides what holds, `fork` is where the change began, `head` where it ends."""
+
+    base: str
+    fork: str
+    head: str
+
+
+def find_range(repo: Repo, base: str, head: str = "HEAD") -> CommitRange:
+    """Return the commits of a change; `base` is the branch it goes to.
+
+    Raises:
+        RepoError: a commit is not here and cannot be fetched.
+    """
+    end = repo.rev_parse(head)
+    if end is None:
+        raise RepoError(f"there is no commit {head!r} here{did_you_mean(head, repo.names())}")
+    parents = _parents(repo, end)
+    if len(parents) == 2 and head == "HEAD" and repo.branch() is None:
+        first = _had(repo, parents[0]) or _had(repo, base)
+        if first == parents[0]:
+            return CommitRange(base=first, fork=first, head=end)
+    start = _had(repo, base)
+    if start is None:
+        raise _missing(repo, base)
+    return CommitRange(base=start, fork=_fork(repo, start, end, base), head=end)
+
+
+def _parents(repo: Repo, commit: str) -> list[str]:
+    """As the commit itself says: a shallow clone hides the parents it has not got from everything else."""
+    lines = repo.read("cat-file", "commit", commit).decode(errors="replace").split("\n\n", 1)[0].split("\n")
+    return [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+
+
+def _had(repo: Repo, name: str) -> str | None:
+    """Return a commit that is here, or was to be had from the remote."""
+    found = repo.rev_parse(name)
+    remote = repo.remote()
+    if found is not None or remote is None:
+        return found
+    wanted = name.removeprefix("refs/remotes/").removeprefix(f"{remote}/").removeprefix("refs/heads/")
+    code, _, _ = repo.attempt(
+        "fetch", "--quiet", "--no-tags", "--depth=1", "--end-of-options", remote, wanted
+    )
+    return None if code else repo.rev_parse("FETCH_HEAD")
+
+
+def _fork(repo: Repo, base: str, head: str, name: str) -> str:
+    """Return where the change left the base; history is fetched until both reach it.
+
+    Raises:
+        RepoError: they never meet, as far as can be seen.
+    """
+    remote = repo.remote()
+    for depth in (0, *_DEEPER):
+        if depth and remote is not None:
+            repo.attempt(
+                "fetch", "--quiet", "--no-tags", f"--deepen={depth}", "--end-of-options", remote, base, head
+            )
+        if (found := repo.line("merge-base", base, head)) is not None:
+            return found
+        if not repo.is_shallow:
+            raise RepoError(
+                f"HEAD and {name} have no history in common; name the branch that this change goes to"
+            )
+        if remote is None:
+            break
+    raise _missing(repo, name)
+
+
+def _missing(repo: Repo, name: str) -> RepoError:
+    if repo.is_shallow:
+        return RepoError(
+            f"{name} is out of sight of this shallow checkout and could not be fetched; check out with fetch-depth: 0"
+        )
+    return RepoError(
+        f"there is no commit {name!r} here{did_you_mean(name, repo.names())}; fetch it, or correct --base"
+    )
+
+
+def changed_paths(repo: Repo, change: CommitRange) -> frozenset[str]:
+    """Return the files that differ between where the change began and where it ends."""
+    raw = repo.read(
+        "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", change.fork, change.head
+    )
+    return frozenset(raw.decode(errors="surrogateescape").split("\0")[:-1])
+
+
+def first_changed_line(repo: Repo, change: CommitRange, path: str) -> int:
+    """Return the first line of a file that the change wrote or left a gap at; 0 where there is none to show."""
+    raw = repo.read(
+        "diff", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", change.fork, change.head, "--", path
+    )
+    for line in raw.split(b"\n"):
+        if line.startswith(b"@@ "):
+            place = line.split(b" ")[2].removeprefix(b"+").split(b",")[0]
+            return max(1, int(place)) if place.isdigit() else 0
+    return 0
