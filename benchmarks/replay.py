@@ -7,6 +7,10 @@ judged, and the report written. Each way runs in its own process, so that CPU ti
 ways take turns, so that a busy minute strikes all of them. Figures of one machine mean little by themselves: the ratio
 beside them is to the bare loop of the same round, and the median of the rounds counts. With `--slow` every hundredth
 call takes five seconds, for the bare loop too.
+
+The table counts all of a test. What it needs once, however many samples there are (git, statistics, the first
+connections), is told apart from what each call adds: every way is timed with a quarter of the samples, too, and the
+difference is three quarters of the calls and nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from operator import truediv
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -107,41 +113,48 @@ def peak() -> float:
 
 
 def run_way(way: str, options: argparse.Namespace) -> None:
-    """Print wall and CPU seconds of one way, and its memory in MB."""
+    """Print wall and CPU seconds of one way, the same for a quarter of the samples, and its memory in MB."""
     url, at_once, samples = options.url, options.at_once, options.samples
     load()
-    work: Callable[[], object]
+    work: Callable[[str], object]
     if way == "imports":
-        work = int
+        work = str
     elif way in ("bare", "provider"):
-        ask = {"bare": bare, "provider": provider}[way]
-        asyncio.run(ask(url, min(samples, at_once), at_once))  # first connections do not count
-        work = lambda: asyncio.run(ask(url, samples, at_once))  # noqa: E731
+        ask, many = {"bare": bare, "provider": provider}[way], sizes(samples, at_once)
+        work = lambda size: asyncio.run(ask(url, many[size], at_once))  # noqa: E731
     else:
-        folder = Path(options.folder)
-        run_test(folder / "small")
-        work = lambda: run_test(folder / "large")  # noqa: E731
+        work = lambda size: run_test(Path(options.folder) / size)  # noqa: E731
+    work("small")  # what a process does only once does not count
+    part, whole = timed(work, "part"), timed(work, "large")
+    print(json.dumps([*whole, *part, peak()]))
+
+
+def sizes(samples: int, at_once: int) -> dict[str, int]:
+    """How many samples there are in each repository."""
+    return {"small": min(samples, at_once), "part": samples // 4, "large": samples}
+
+
+def timed(work: Callable[[str], object], size: str) -> tuple[float, float]:
+    """Return wall and CPU seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(json.dumps([wall, cpu, peak()]))
+    work(size)
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def measured(way: str, url: str, folder: Path, options: argparse.Namespace) -> list[float]:
+def measured(way: str, url: str, folder: Path, options: argparse.Namespace) -> Taken:
     command = [sys.executable, __file__, "--way", way, "--url", url, "--folder", str(folder)]
     command += ["--samples", str(options.samples), "--at-once", str(options.at_once)]
     before = asked(url)
     found = json.loads(subprocess.check_output(command))
-    return [*found, asked(url) - before]
+    return Taken(*found, asked=asked(url) - before)
 
 
-def a_round(url: str, folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:
+def a_round(url: str, folder: Path, options: argparse.Namespace) -> dict[str, Taken]:
     """Each way once: the last one asks the same again, and is to find all of it in the cache."""
-    small = min(options.samples, options.at_once)
-    for name, samples in (("small", small), ("large", options.samples)):
+    for name, samples in sizes(options.samples, options.at_once).items():
         build(folder / name, url=url, samples=samples, at_once=options.at_once)
     figures = {way: measured(way, url, folder, options) for way in ("imports", "bare", "provider", "test")}
-    for name in ("small", "large"):
+    for name in sizes(options.samples, options.at_once):
         shutil.rmtree(folder / name / ".promptops" / "runs")
     figures["cached"] = measured("cached", url, folder, options)
     return figures
@@ -156,23 +169,53 @@ NAMES = {
 }
 
 
-def table(rounds: list[dict[str, list[float]]], options: argparse.Namespace) -> None:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a way took in one round, in seconds; `part` of it with a quarter of the samples."""
+
+    wall: float
+    cpu: float
+    part_wall: float
+    part_cpu: float
+    memory: float
+    asked: int
+
+
+def table(rounds: list[dict[str, Taken]], options: argparse.Namespace) -> None:
     calls = 2 * options.samples
     slow = ", one in a hundred after 5 s" if options.slow else ""
     print(f"{calls} calls, {options.at_once} at once, answers after {1000 * options.latency:g} ms{slow}")
     print(f"{'':18}{'calls/s':>9}{'ratio':>7}{'CPU ms/call':>13}{'ratio':>7}{'MB':>6}{'asked':>8}")
     for way, name in NAMES.items():
-        wall, cpu, memory, posts = (median(one[way][place] for one in rounds) for place in range(4))
+        ours = [one[way] for one in rounds]
+        memory, asked_for = median(one.memory for one in ours), median(one.asked for one in ours)
         if way == "imports":
             print(f"{name:18}{'':36}{memory:6.0f}")
             continue
-        speed = median(one["bare"][0] / one[way][0] for one in rounds)
-        cost = median(one[way][1] / one["bare"][1] for one in rounds)
+        wall, cpu = median(one.wall for one in ours), median(one.cpu for one in ours)
+        speed = median(one["bare"].wall / one[way].wall for one in rounds)
+        cost = median(one[way].cpu / one["bare"].cpu for one in rounds)
         took = 1000 * cpu / calls
-        print(f"{name:18}{calls / wall:9.0f}{speed:7.2f}{took:13.3f}{cost:7.2f}{memory:6.0f}{posts:8.0f}")
+        print(f"{name:18}{calls / wall:9.0f}{speed:7.2f}{took:13.3f}{cost:7.2f}{memory:6.0f}{asked_for:8.0f}")
+    apart(rounds, options)
+
+
+def apart(rounds: list[dict[str, Taken]], options: argparse.Namespace) -> None:
+    """Say what a call adds, in a test and in the bare loop, and what a test needs once."""
+    more = 2 * (options.samples - options.samples // 4)
+    wall, cpu, bare_wall = (
+        [1000 * (getattr(one[way], name) - getattr(one[way], f"part_{name}")) / more for one in rounds]
+        for way, name in (("test", "wall"), ("test", "cpu"), ("bare", "wall"))
+    )
+    calls = 2 * options.samples
+    once = [one["test"].wall - calls * ours / 1000 for one, ours in zip(rounds, wall, strict=True)]
+    longer = median(ours - theirs for ours, theirs in zip(wall, bare_wall, strict=True))
+    print(f"without what a test needs once ({median(once):.2f} s): {median(cpu):.3f} ms CPU for a call, and")
+    print(
+        f"{1000 / median(wall):.0f} calls/s, {median(map(truediv, bare_wall, wall)):.2f} of the bare loop's"
+    )
     if options.at_once == 1:
-        added = median(one["test"][0] - one["bare"][0] for one in rounds)
-        print(f"a call takes {1000 * added / calls:.2f} ms longer than in the bare loop")
+        print(f"a call takes {longer:.2f} ms longer than in the bare loop")
 
 
 def main() -> None:
