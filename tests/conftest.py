@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typed import Run, Said, typed
 
 KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START", "VIRTUAL_ENV")
 
@@ -41,7 +42,19 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-05T10:00:00+00:00")
     monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")
     monkeypatch.setenv("CI", "true")
+    # else every program that a test starts compiles the whole package again: a third of its time
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     return home
+
+
+@pytest.fixture
+def run_in(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Type a command in a folder, in this process, the way the program is started."""
+
+    def run(folder: Path, *arguments: str) -> Said:
+        return typed(folder, *arguments, monkeypatch=monkeypatch, capfd=capfd)
+
+    return run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

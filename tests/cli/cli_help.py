@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typed import Run, Said
+
 ID = "support-triage"
 PATH = f"prompts/{ID}.prompt.yaml"
 SAMPLES = f"prompts/{ID}.samples.jsonl"
@@ -72,19 +74,6 @@ def sample(number: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What one command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True, slots=True)
 class Project:
     """A repository at `path`; `run` types a command there, in this process."""
 
@@ -136,9 +125,6 @@ class Project:
             "status": self.git("status", "--porcelain"),
             "head": self.git("rev-parse", "HEAD"),
         }
-
-
-Run = Callable[..., Said]
 
 
 def git(folder: Path, *arguments: str) -> str:

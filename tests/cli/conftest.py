@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
@@ -11,38 +10,6 @@ from pathlib import Path
 
 import pytest
 from cli_help import ID, Project, Run, Said, build, copy, project_at
-
-from promptops.cli.app import main
-
-
-@pytest.fixture
-def run_in(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Type a command in a folder, in this process, the way the program is started."""
-
-    def run(folder: Path, *arguments: str) -> Said:
-        path, modules = list(sys.path), set(sys.modules)
-        capfd.readouterr()
-        with monkeypatch.context() as here:
-            here.chdir(folder)
-            here.setattr(sys, "argv", ["promptops", *arguments])
-            importlib.invalidate_caches()
-            try:
-                main()
-                code = 0
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-            finally:
-                sys.path[:] = path
-                # the user's own modules are those of one repository; the next test has another
-                for name in set(sys.modules) - modules:
-                    file = getattr(sys.modules[name], "__file__", None)
-                    if file and Path(file).is_relative_to(folder):
-                        del sys.modules[name]
-        printed = capfd.readouterr()
-        assert "Traceback" not in printed.err
-        return Said(code, printed.out, printed.err)
-
-    return run
 
 
 @pytest.fixture(scope="session")

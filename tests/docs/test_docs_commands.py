@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shlex
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from stand_in import QUEUES, serving
+from typed import Run, Said
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(?:<!-- file: (?P<file>[^ ]+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
@@ -50,34 +50,38 @@ def tickets(count: int) -> str:
     return "\n".join(["message,expected", *rows]) + "\n"
 
 
-def shell(command: str, cwd: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, shell=True, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=120
-    )
+def carry_out(command: str, folder: Path, run_in: Run) -> Said:
+    """Run one line of a page; its words are split as a shell does it."""
+    program, *words = shlex.split(command)
+    if program == "promptops":
+        return run_in(folder, *words)
+    done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
-def reader(tmp_path: Path, world: Path) -> tuple[Path, dict[str, str]]:
-    """A new user's repository, with `promptops` on the path."""
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    shell("git init -q -b main", tmp_path, environ)
+def reader(tmp_path: Path) -> Path:
+    """A new user's repository."""
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=tmp_path, check=True)
     (tmp_path / "tickets.csv").write_text(tickets(240))
-    return tmp_path, environ
+    return tmp_path
 
 
-def test_the_guide_does_what_it_says_from_top_to_bottom(reader: tuple[Path, dict[str, str]]) -> None:
-    place, environ = reader
+def test_the_guide_does_what_it_says_from_top_to_bottom(
+    reader: Path, run_in: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-real-key")
     with serving() as url:
-        environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "not-a-real-key"}
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
         done = actions("docs/guide.md")
         assert sum(bool(action.command) for action in done) >= 20
         for action in done:
             if action.file:
-                (place / action.file).write_text(action.text)
+                (reader / action.file).write_text(action.text)
                 continue
-            ran = shell(action.command, place, environ)
-            assert ran.returncode == action.code, f"{action.command}\n{ran.stdout}\n{ran.stderr}"
-            assert "not-a-real-key" not in ran.stdout + ran.stderr
+            ran = carry_out(action.command, reader, run_in)
+            assert ran.code == action.code, f"{action.command}\n{ran.out}\n{ran.err}"
+            assert "not-a-real-key" not in ran.out + ran.err
 
 
 def test_every_promptops_command_on_a_page_exists() -> None:
