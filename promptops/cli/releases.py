@@ -14,8 +14,8 @@ from promptops.cli.options import Command, Environment, Json, PromptId, Reason, 
 
 if TYPE_CHECKING:
     from promptops.releasing.outcome import Outcome
+    from promptops.releasing.retest import Retest
     from promptops.releasing.rollback import Target
-    from promptops.report import Report
     from promptops.workspace import Workspace
 
 Push = Annotated[bool, typer.Option("--push", help="Release directly: push to the release branch.")]
@@ -88,7 +88,10 @@ def promote(
 
 
 def rollback(
-    prompt: PromptId,
+    prompts: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Prompts; ID@v11 names the version to go back to."),
+    ],
     to: Annotated[
         str | None, typer.Option("--to", metavar="vN", help="The version; default: the one before.")
     ] = None,
@@ -103,28 +106,27 @@ def rollback(
 ) -> None:
     """Make the version before live again; offline.
 
-    One commit, in any clone, allowed by the evidence with which that version went live.
+    One commit, also for several prompts, in any clone; allowed by the evidence with which each version went live.
     """
     from promptops.cli.here import workspace
-    from promptops.releasing.rollback import Retreat, target_of, target_version
+    from promptops.releasing.rollback import Retreat, named, targets
     from promptops.releasing.rollback import rollback as release
 
     here = workspace()
-    name, root, version = target_of(here, prompt, to)
     wish = Retreat(
         environment=here.environment(environment),
-        version=version,
+        prompts=named(prompts, to),
         reason=reason or "",
         force=force,
         push=push,
         branch=branch,
     )
-    target = target_version(here, name, root, wish)
-    report = _retested(here, target, yes=yes) if test else None
-    _show(release(here, target, wish, now=_now, report=report), json=json)
+    wanted = targets(here, wish)
+    tested = {one.pointer.id: _retested(here, one, yes=yes) for one in wanted if test and not one.is_there}
+    _show(*release(here, wanted, wish, now=_now, tested=tested), json=json)
 
 
-def _retested(here: Workspace, target: Target, *, yes: bool) -> Report:
+def _retested(here: Workspace, target: Target, *, yes: bool) -> Retest:
     from promptops.cli.asking import ask
     from promptops.cli.output import note
     from promptops.cli.progress import ProgressLine
@@ -140,20 +142,30 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _show(outcome: Outcome, *, json: bool) -> None:
-    from promptops.cli.output import console, show, show_json
-    from promptops.reports.terminal import print_report
+def _show(*outcomes: Outcome, json: bool) -> None:
+    """Show what became of one prompt or of several, and end with the gravest exit code."""
+    from promptops.cli.output import show, show_json
+    from promptops.releasing.outcome import code_of, commit_line, together
 
     if json:
-        show_json(outcome.as_json())
+        show_json(together(outcomes))
     else:
-        if outcome.report is not None:
-            print_report(outcome.report, console(), next_step=outcome.open)
-        for line in outcome.said:
+        for outcome in outcomes:
+            _print_report(outcome)
+            for line in outcome.said:
+                show(line)
+        if line := commit_line(outcomes):
             show(line)
-        if outcome.committed is not None:
-            show(f"commit {outcome.committed.commit[:10]} on {outcome.committed.branch}")
-    sys.exit(outcome.exit_code)
+    sys.exit(code_of(outcomes))
+
+
+def _print_report(outcome: Outcome) -> None:
+    if outcome.report is None:
+        return
+    from promptops.cli.output import console
+    from promptops.reports.terminal import print_report
+
+    print_report(outcome.report, console(), next_step=outcome.open)
 
 
 def status(

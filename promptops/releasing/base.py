@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptops.errors import RepoError
@@ -12,8 +13,9 @@ from promptops.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """`here` are the releases of the commit that the new one is put on, `live` those of the release branch."""
+    """`here` are a prompt's releases in the commit that a new one is put on, `live` those of the release branch."""
 
+    prompt: str
     root: str
     parent: str
     here: Releases
@@ -27,34 +29,53 @@ class Ground:
 
 
 def ground(workspace: Workspace, prompt: str, root: str, *, branch: str | None, on_release: bool) -> Ground:
-    """Read what a release builds on: the branch named or checked out, or the release branch for a direct push.
+    """Read what a release of one prompt builds on; errors as `grounds`."""
+    return grounds(workspace, {prompt: root}, branch=branch, on_release=on_release)[0]
+
+
+def grounds(
+    workspace: Workspace, prompts: Mapping[str, str], *, branch: str | None, on_release: bool
+) -> tuple[Ground, ...]:
+    """Read what releases of some prompts (id → prompts folder) build on, all on one commit.
+
+    That is the branch named or checked out, or the release branch for a direct push.
 
     Raises:
         RepoError: no commit yet, or no such branch.
     """
     repo = workspace.repo
     ref = release_ref(repo, workspace.config.release_branch)
+    parent = base_commit(workspace, ref, branch=branch, on_release=on_release)
+    found = []
+    for prompt, root in prompts.items():
+        here = read_releases(repo, parent, root=root, prompt=prompt)
+        live = here if ref.commit == parent else read_releases(repo, ref.commit, root=root, prompt=prompt)
+        found.append(Ground(prompt=prompt, root=root, parent=parent, here=here, live=live, ref=ref))
+    return tuple(found)
+
+
+def base_commit(workspace: Workspace, ref: ReleaseRef, *, branch: str | None, on_release: bool) -> str:
+    """Return the commit that a release is put on.
+
+    Raises:
+        RepoError: no commit yet, or no such branch.
+    """
+    repo = workspace.repo
     parent = ref.commit if on_release else repo.rev_parse(f"refs/heads/{branch}") if branch else repo.head()
     if parent is None:
         raise RepoError(
             f"no branch called {branch!r} here" if branch else "no commit yet: commit the prompt first"
         )
-    return Ground(
-        root=root,
-        parent=parent,
-        here=read_releases(repo, parent, root=root, prompt=prompt),
-        live=read_releases(repo, ref.commit, root=root, prompt=prompt),
-        ref=ref,
-    )
+    return parent
 
 
-def check_not_behind(found: Ground, prompt: str, environment: str) -> Release | None:
+def check_not_behind(found: Ground, environment: str) -> Release | None:
     """Return the pointer that the new release follows.
 
     Raises:
         RepoError: the release branch has a release that this branch lacks.
     """
-    here, live = found.here.live(prompt, environment), found.live.live(prompt, environment)
+    here, live = found.here.live(found.prompt, environment), found.live.live(found.prompt, environment)
     if live is not None and (here is None or here.sequence < live.sequence):
         name = found.ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
         raise RepoError(

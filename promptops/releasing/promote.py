@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from promptops.errors import ConfigError
@@ -11,16 +11,15 @@ from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
 from promptops.evaluation.policy import nothing_to_judge
-from promptops.gitstore.commits import commit_files
 from promptops.gitstore.mending import mend
 from promptops.gitstore.releases import release_files
 from promptops.nextsteps import naming
 from promptops.prompts.model import Prompt
 from promptops.reading import Contender, committed_prompt, frozen_contender
 from promptops.records import Release, Version, canonical, sha256
-from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
-from promptops.releasing.outcome import Outcome, moment_text, takes_effect
-from promptops.releasing.pushing import again_if_others_moved
+from promptops.releasing.base import Ground, check_not_behind, ground
+from promptops.releasing.outcome import Outcome, already, moment_text, outcomes
+from promptops.releasing.pushing import Draft, Grounds, land
 from promptops.report import Report
 from promptops.sampling import source_of
 from promptops.succession import following
@@ -59,15 +58,15 @@ async def promote(
         RunStopped: the test could not finish.
     """
     _check(wish)
-    mend(workspace.repo)
+    mended = mend(workspace.repo, online=wish.push)
     candidate = committed_prompt(workspace, reference)
     prompt = candidate.prompt
     root = workspace.root_of(prompt.path)
     found = ground(workspace, prompt.id, root, branch=wish.branch, on_release=wish.push)
-    pointer = check_not_behind(found, prompt.id, wish.environment)
+    pointer = check_not_behind(found, wish.environment)
+    first = (mended,) if mended else ()
     if pointer is not None and pointer.digest == prompt.digest:
-        said = f"{prompt.id} is already live in {wish.environment} as v{pointer.version}"
-        return Outcome(prompt=prompt.id, environment=wish.environment, said=(said,))
+        return Outcome(prompt=prompt.id, environment=wish.environment, said=(*first, already(found, pointer)))
     live = found.live.live(prompt.id, workspace.config.live)
     baseline = frozen_contender(found.live, live) if live else None
     if baseline is None and not (wish.first or prompt.spec.has_floor):
@@ -88,14 +87,14 @@ async def promote(
         )
     at = moment_text(now())
 
-    def commit(on: Ground) -> Outcome:
-        return _commit(workspace, on, candidate, report, reused, wish, at)
+    def draft(on: Grounds) -> Draft:
+        return _draft(workspace, on[0], candidate, report, reused, wish, at)
 
-    return (
-        again_if_others_moved(workspace, found, prompt.id, wish.environment, commit)
-        if wish.push
-        else commit(found)
+    landed = land(
+        workspace, (found,), draft, environment=wish.environment, push=wish.push, branch=wish.branch
     )
+    (outcome,) = outcomes(landed)
+    return replace(outcome, said=(*first, *outcome.said), report=report)
 
 
 def _unjudged(prompt: str, wish: Wish) -> Outcome:
@@ -106,7 +105,7 @@ def _unjudged(prompt: str, wish: Wish) -> Outcome:
     return Outcome(prompt=prompt, environment=wish.environment, said=said, exit_code=4)
 
 
-def _commit(
+def _draft(
     workspace: Workspace,
     found: Ground,
     candidate: Contender,
@@ -114,28 +113,16 @@ def _commit(
     reused: str | None,
     wish: Wish,
     at: str,
-) -> Outcome:
-    """Write the release on this ground; `reused` is the hash of evidence that is there already."""
-    prompt = candidate.prompt
-    pointer = found.here.live(prompt.id, wish.environment)
+) -> Draft:
+    """Work the release out on this ground; `reused` is the hash of evidence that is there already."""
+    pointer = found.here.live(candidate.prompt.id, wish.environment)
     evidence = evidence_of(report, at=at) if report is not None else None
     digest = sha256(canonical(evidence)) if evidence else reused
     release, version = _records(workspace, found, candidate, pointer, digest, report, wish, at)
-    committed = commit_files(
-        workspace.repo,
-        release_files(found.root, release, version=version, evidence=evidence),
-        _message(release, report, reused),
-        branch=push_branch(found) if wish.push else wish.branch,
-        expected_parent=found.parent,
-        remote=workspace.repo.remote() if wish.push else None,
-    )
-    return Outcome(
-        prompt=prompt.id,
-        environment=wish.environment,
-        said=takes_effect(found, release, committed),
-        release=release,
-        committed=committed,
-        report=report,
+    return Draft(
+        releases=(release,),
+        files=release_files(found.root, release, version=version, evidence=evidence),
+        message=_message(release, report, reused),
     )
 
 

@@ -1,44 +1,101 @@
-"""A direct push that loses the branch to somebody else's release of another prompt is tried again on the new tip.
+"""How a release lands: committed here, or pushed directly, or waiting for its merge where direct pushes are refused.
 
-Only the branch was lost then, not the race: what this release was tested against is still live.
+A push that loses the branch to somebody else's release of another prompt is worked out again on the new tip: only
+the branch was lost then, not the race, because what the release was tested against is still live. A version number
+that somebody else has taken meanwhile becomes the next free one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from promptops.errors import LostRace, RepoError
-from promptops.gitstore.push import fetch
-from promptops.releasing.base import Ground, ground, push_branch
-from promptops.releasing.outcome import Outcome
+from promptops.gitstore.commits import commit_files
+from promptops.gitstore.moving import Committed
+from promptops.gitstore.push import PushRefused, fetch
+from promptops.records import Release
+from promptops.releasing.base import Ground, grounds, push_branch
+from promptops.releasing.waiting import Waiting, wait
 from promptops.workspace import Workspace
 
-TRIES = 6
+TRIES: Final = 20
+Grounds = tuple[Ground, ...]
 
 
-def again_if_others_moved(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Releases as worked out on one ground, in its order: their records, files and the message of their commit."""
+
+    releases: tuple[Release, ...]
+    files: Mapping[str, bytes]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What became of a draft: `committed` where the branch holds it, else `waiting` for its merge."""
+
+    found: Grounds
+    releases: tuple[Release, ...]
+    committed: Committed | None = None
+    waiting: Waiting | None = None
+
+
+def land(
     workspace: Workspace,
-    found: Ground,
-    prompt: str,
+    found: Grounds,
+    draft: Callable[[Grounds], Draft],
+    *,
     environment: str,
-    commit: Callable[[Ground], Outcome],
-) -> Outcome:
-    """Commit and push, on the remote's newest state if that moved meanwhile.
+    push: bool,
+    branch: str | None,
+) -> Landed:
+    """Commit what `draft` makes of a ground, and push it if that is wanted.
 
     Raises:
-        LostRace: this very prompt was released there by somebody else, or the branch moved too often.
-        RepoError: there is no remote, or it refuses.
+        LostRace: one of these prompts was released by somebody else, or the branch moved too often.
+        RepoError: git refuses, or there is no remote.
     """
+    if not push:
+        made = draft(found)
+        done = commit_files(
+            workspace.repo, made.files, made.message, branch=branch, expected_parent=found[0].parent
+        )
+        return Landed(found=found, releases=made.releases, committed=done)
     remote = workspace.repo.remote()
     if remote is None:
         raise RepoError("there is no remote to push to; add one with git remote add origin URL")
-    began = found.here.live(prompt, environment)
+    began = _pointers(found, environment)
     for _ in range(TRIES):
         try:
-            return commit(found)
+            return _pushed(workspace, found, draft(found), remote)
         except LostRace:
-            fetch(workspace.repo, push_branch(found), remote=remote)
-            found = ground(workspace, prompt, found.root, branch=None, on_release=True)
-            if found.here.live(prompt, environment) != began:
+            fetch(workspace.repo, push_branch(found[0]), remote=remote)
+            prompts = {one.prompt: one.root for one in found}
+            found = grounds(workspace, prompts, branch=None, on_release=True)
+            if _pointers(found, environment) != began:
                 raise
     raise LostRace(f"the release branch moved {TRIES} times meanwhile; run the command again")
+
+
+def _pointers(found: Grounds, environment: str) -> list[Release | None]:
+    return [one.here.live(one.prompt, environment) for one in found]
+
+
+def _pushed(workspace: Workspace, found: Grounds, made: Draft, remote: str) -> Landed:
+    try:
+        done = commit_files(
+            workspace.repo,
+            made.files,
+            made.message,
+            branch=push_branch(found[0]),
+            expected_parent=found[0].parent,
+            remote=remote,
+        )
+    except PushRefused as refused:
+        records = [(one.root, record) for one, record in zip(found, made.releases, strict=True)]
+        waiting = wait(workspace.repo, refused, records, made.message)
+        return Landed(found=found, releases=made.releases, waiting=waiting)
+    return Landed(found=found, releases=made.releases, committed=done)

@@ -6,20 +6,33 @@ Apart from rollback.py, because going back in a bad hour must not wait for the e
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from promptops.evaluation.evaluate import Options, evaluate
+from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
 from promptops.gitstore.references import thaw
 from promptops.reading import Contender, frozen_contender
+from promptops.records import Evidence
 from promptops.releasing.rollback import Target
 from promptops.report import Report, Side
 from promptops.sampling import source_of
 from promptops.workspace import Workspace
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retest:
+    """A test of today, and the evidence that it makes."""
+
+    report: Report
+
+    def evidence(self, at: str) -> Evidence:
+        return evidence_of(self.report, at=at)
+
+
 async def retest(
     workspace: Workspace, target: Target, *, options: Options, before_asking: Callable[[Plan], None]
-) -> Report:
+) -> Retest:
     """Test a version against what is live now (`rollback --test`).
 
     Raises:
@@ -34,4 +47,4 @@ async def retest(
         source=source_of(prompt, root=workspace.top),
     )
     before_asking(plan)
-    return await evaluate(plan, options)
+    return Retest(report=await evaluate(plan, options))

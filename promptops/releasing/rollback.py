@@ -1,56 +1,62 @@
-"""Rollback: the version that was live before is live again, from the files of one commit: no network, no history."""
+"""Rollback: versions that were live before are live again, from the files of one commit: no network, no history.
+
+Several prompts go back in one commit, or none of them does. The engine is not needed, and not imported.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
-from promptops.evaluation.evidence import evidence_of
-from promptops.gitstore.commits import commit_files
 from promptops.gitstore.mending import mend
-from promptops.gitstore.releases import Releases, read_releases, release_files
-from promptops.records import Evidence, Release, Version, canonical, sha256
-from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
-from promptops.releasing.outcome import Outcome, moment_text, takes_effect
-from promptops.releasing.pushing import again_if_others_moved
-from promptops.report import Report
+from promptops.gitstore.releases import Releases, folder, read_releases, release_files, release_ref
+from promptops.records import Release, Version, canonical, sha256
+from promptops.releasing.base import Ground, base_commit, check_not_behind, grounds
+from promptops.releasing.outcome import Outcome, moment_text, outcomes
+from promptops.releasing.pushing import Draft, Grounds, land
 from promptops.succession import following
 from promptops.workspace import Workspace
+
+if TYPE_CHECKING:
+    from promptops.releasing.retest import Retest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retreat:
-    """What a person asks for: which version (None: the one before), why, and whether to go without evidence."""
+    """What a person asks for: prompt → version number (None: the one before), why, and whether without evidence."""
 
     environment: str
-    version: int | None = None
+    prompts: Mapping[str, int | None]
     reason: str = ""
     force: bool = False
     push: bool = False
     branch: str | None = None
 
 
-def target_of(workspace: Workspace, prompt: str, to: str | None) -> tuple[str, str, int | None]:
-    """Return the id, its prompts folder and the version number that a person names (`ID@v11`, or `--to v11`).
+def named(prompts: Sequence[str], to: str | None) -> dict[str, int | None]:
+    """Return prompt → version number of what a person names (`ID`, `ID@v11`, or one `ID` and `--to v11`).
 
     Raises:
-        InvalidInput: not a version.
-        NotFound: this prompt was never released.
+        InvalidInput: not a version, or one prompt with two of them.
+        ConfigError: `--to` with several prompts.
     """
-    name, _, version = prompt.partition("@")
-    wanted = to or version
-    if wanted and not re.fullmatch(r"v?[1-9][0-9]{0,8}", wanted):
-        raise InvalidInput(f"{wanted!r} is not a version; versions are called v11")
-    known: list[str] = []
-    for root in workspace.roots:
-        releases = read_releases(workspace.repo, workspace.repo.head(), root=root)
-        known += releases.ids()
-        if name in releases.ids():
-            return name, root, int(wanted.removeprefix("v")) if wanted else None
-    raise NotFound("released prompt", name, known)
+    if to and len(prompts) > 1:
+        raise ConfigError(f"--to is for one prompt; of several, write each with its own: {prompts[0]}@{to}")
+    found: dict[str, int | None] = {}
+    for prompt in prompts:
+        name, _, version = prompt.partition("@")
+        wanted = to or version
+        if wanted and not re.fullmatch(r"v?[1-9][0-9]{0,8}", wanted):
+            raise InvalidInput(f"{wanted!r} is not a version; versions are called v11")
+        number = int(wanted.removeprefix("v")) if wanted else None
+        if found.get(name, number) != number:
+            raise InvalidInput(f"{name} is named twice, with two versions")
+        found[name] = number
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,113 +68,166 @@ class Target:
     version: Version
     evidence: str | None
 
+    @property
+    def is_there(self) -> bool:
+        return self.version.version == self.pointer.version
 
-def target_version(workspace: Workspace, prompt: str, root: str, wish: Retreat) -> Target:
-    """Find what to go back to.
+
+def targets(workspace: Workspace, wish: Retreat) -> tuple[Target, ...]:
+    """Find what to go back to; what a kill left of an earlier release is mended first.
 
     Raises:
-        NothingToDo: nothing is live, or nothing was live before.
-        NotFound: there is no such version.
+        NothingToDo: one is not live, or nothing was live before it.
+        NotFound: no such prompt or version.
         RepoError: this branch lacks a release of the release branch.
     """
-    mend(workspace.repo)
-    found = ground(workspace, prompt, root, branch=wish.branch, on_release=wish.push)
-    pointer = check_not_behind(found, prompt, wish.environment)
+    mend(workspace.repo, online=wish.push)
+    roots = _roots(workspace, wish)
+    found = grounds(workspace, roots, branch=wish.branch, on_release=wish.push)
+    return tuple(_target(one, wish) for one in found)
+
+
+def _roots(workspace: Workspace, wish: Retreat) -> dict[str, str]:
+    """Return prompt → its prompts folder, as the commit has them that the release is put on."""
+    repo = workspace.repo
+    ref = release_ref(repo, workspace.config.release_branch)
+    commit = base_commit(workspace, ref, branch=wish.branch, on_release=wish.push)
+    wanted = {f"{folder(root)}/{name}/": (name, root) for root in workspace.roots for name in wish.prompts}
+    found: dict[str, str] = {}
+    for path in repo.tree_paths(commit, wanted):
+        name, root = next(pair for start, pair in wanted.items() if path.startswith(start))
+        found.setdefault(name, root)
+    for name in wish.prompts:
+        if name not in found:
+            known = [one for root in workspace.roots for one in read_releases(repo, commit, root=root).ids()]
+            raise NotFound("released prompt", name, known)
+    return {name: found[name] for name in wish.prompts}
+
+
+def _target(found: Ground, wish: Retreat) -> Target:
+    pointer = check_not_behind(found, wish.environment)
     if pointer is None:
-        raise NothingToDo(f"{prompt} is not live in {wish.environment}; there is nothing to roll back")
-    version = found.here.version(prompt, wish.version or _before(pointer))
-    return Target(
-        found=found, pointer=pointer, version=version, evidence=_evidence(found.here, pointer, version)
-    )
+        raise NothingToDo(f"{found.prompt} is not live in {wish.environment}; there is nothing to roll back")
+    version = found.here.version(found.prompt, wish.prompts[found.prompt] or _before(pointer))
+    evidence = _evidence(found.here, pointer, version)
+    return Target(found=found, pointer=pointer, version=version, evidence=evidence)
 
 
 def rollback(
     workspace: Workspace,
-    target: Target,
+    wanted: Sequence[Target],
     wish: Retreat,
     *,
     now: Callable[[], datetime],
-    report: Report | None = None,
-) -> Outcome:
-    """Commit a pointer at an earlier version.
+    tested: Mapping[str, Retest] | None = None,
+) -> tuple[Outcome, ...]:
+    """Commit pointers at earlier versions, all in one commit; return what became of each prompt.
 
-    It is gated by the evidence with which that version went live, which never expires, or by `report`, a test of
-    today; without either a person has to say why.
+    Each is gated by the evidence with which its version went live, which never expires, or by its test of today
+    (`tested`); without either a person has to say why.
 
     Raises:
-        ConfigError: the target has no evidence and nobody forces it.
+        ConfigError: a target has no evidence and nobody forces it.
         RepoError: git refuses; LostRace: somebody was first.
     """
     if wish.force and not wish.reason.strip():
         raise ConfigError('--force needs a reason: -m "why"')
-    pointer, version = target.pointer, target.version
-    prompt = pointer.id
-    if version.version == pointer.version:
-        said = f"{prompt} v{version.version} is already live in {wish.environment}"
-        return Outcome(prompt=prompt, environment=wish.environment, said=(said,))
-    if report is not None and report.verdict != "pass" and not wish.force:
-        said = f"not rolled back: v{version.version} did not pass today's test"
-        code = report.exit_code() or 4
-        return Outcome(
-            prompt=prompt, environment=wish.environment, said=(said,), exit_code=code, report=report
-        )
-    at = moment_text(now())
-    evidence = evidence_of(report, at=at) if report is not None else None
-    digest = sha256(canonical(evidence)) if evidence else target.evidence
+    there = tuple(_already(one, wish) for one in wanted if one.is_there)
+    moving = [one for one in wanted if not one.is_there]
+    if not moving:
+        return there
+    tests = tested or {}
+    if refused := _refused(moving, wish, tests):
+        return refused
+    steps = [_step(one, tests.get(one.pointer.id), wish, at=moment_text(now())) for one in moving]
+    landed = land(
+        workspace,
+        tuple(one.found for one in moving),
+        lambda on: _draft(workspace, on, steps, wish),
+        environment=wish.environment,
+        push=wish.push,
+        branch=wish.branch,
+    )
+    return (*there, *map(_told, outcomes(landed), steps))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One prompt's way back; `files` are the bytes of new evidence by their hash, `how` says what it rests on."""
+
+    target: Target
+    at: str
+    evidence: str | None
+    test: Retest | None
+    forced: bool
+    how: str
+
+
+def _step(target: Target, test: Retest | None, wish: Retreat, *, at: str) -> _Step:
+    digest = sha256(canonical(test.evidence(at))) if test else target.evidence
     if digest is None and not wish.force:
-        raise ConfigError(_without_evidence(prompt, version.version))
-
-    def commit(on: Ground) -> Outcome:
-        return _commit(workspace, on, target, wish, evidence=evidence, digest=digest, at=at, report=report)
-
-    found = target.found
-    return (
-        again_if_others_moved(workspace, found, prompt, wish.environment, commit)
-        if wish.push
-        else commit(found)
-    )
-
-
-def _commit(
-    workspace: Workspace,
-    found: Ground,
-    target: Target,
-    wish: Retreat,
-    *,
-    evidence: Evidence | None,
-    digest: str | None,
-    at: str,
-    report: Report | None,
-) -> Outcome:
-    """Write the pointer on this ground."""
-    pointer = target.pointer
-    release = following(
-        pointer,
-        version=target.version,
-        environment=wish.environment,
-        kind="rollback",
-        evidence=digest,
-        reason=wish.reason.strip(),
-        by=workspace.repo.identity(),
+        raise ConfigError(_without_evidence(target.pointer.id, target.version.version))
+    return _Step(
+        target=target,
         at=at,
-        forced=digest is None or (report is not None and report.verdict != "pass"),
+        evidence=digest,
+        test=test,
+        forced=digest is None or (test is not None and test.report.verdict != "pass"),
+        how=_how(target.pointer, tested=test is not None, evidence=digest),
     )
-    committed = commit_files(
-        workspace.repo,
-        release_files(found.root, release, evidence=evidence),
-        _message(release, pointer),
-        branch=push_branch(found) if wish.push else wish.branch,
-        expected_parent=found.parent,
-        remote=workspace.repo.remote() if wish.push else None,
-    )
-    return Outcome(
-        prompt=pointer.id,
-        environment=wish.environment,
-        said=(*takes_effect(found, release, committed), _how(pointer, report, digest)),
-        release=release,
-        committed=committed,
-        report=report,
-    )
+
+
+def _draft(workspace: Workspace, on: Grounds, steps: Sequence[_Step], wish: Retreat) -> Draft:
+    """Work the pointers out on this ground; what they follow is as it was when the targets were found."""
+    by = workspace.repo.identity()
+    files: dict[str, bytes] = {}
+    records = []
+    for found, step in zip(on, steps, strict=True):
+        record = following(
+            step.target.pointer,
+            version=step.target.version,
+            environment=wish.environment,
+            kind="rollback",
+            evidence=step.evidence,
+            reason=wish.reason.strip(),
+            by=by,
+            at=step.at,
+            forced=step.forced,
+        )
+        files |= release_files(
+            found.root, record, evidence=step.test.evidence(step.at) if step.test else None
+        )
+        records.append(record)
+    message = _message(records, [step.target.pointer for step in steps])
+    return Draft(releases=tuple(records), files=files, message=message)
+
+
+def _told(outcome: Outcome, step: _Step) -> Outcome:
+    report = step.test.report if step.test else None
+    return replace(outcome, said=(*outcome.said, step.how), report=report)
+
+
+def _already(target: Target, wish: Retreat) -> Outcome:
+    said = f"{target.pointer.id} v{target.version.version} is already live in {wish.environment}"
+    return Outcome(prompt=target.pointer.id, environment=wish.environment, said=(said,))
+
+
+def _refused(moving: Sequence[Target], wish: Retreat, tests: Mapping[str, Retest]) -> tuple[Outcome, ...]:
+    """Say whose test of today does not allow it; then nobody goes back. Nothing where all may."""
+    failed = {name for name, test in tests.items() if test.report.verdict != "pass"}
+    if wish.force or not failed:
+        return ()
+    found = []
+    for one in moving:
+        name, report = one.pointer.id, tests[one.pointer.id].report
+        said = f"not rolled back: v{one.version.version} did not pass today's test"
+        if name not in failed:
+            said = f"{name} not rolled back either: all go back together, or none"
+        code = (report.exit_code() or 4) if name in failed else 0
+        found.append(
+            Outcome(prompt=name, environment=wish.environment, said=(said,), exit_code=code, report=report)
+        )
+    return tuple(found)
 
 
 def _without_evidence(prompt: str, number: int) -> str:
@@ -178,8 +237,8 @@ def _without_evidence(prompt: str, number: int) -> str:
     )
 
 
-def _how(pointer: Release, report: Report | None, evidence: str | None) -> str:
-    if report is not None:
+def _how(pointer: Release, *, tested: bool, evidence: str | None) -> str:
+    if tested:
         return f"rolled back from v{pointer.version}, tested today"
     basis = "its evidence is the one it went live with" if evidence else "it has no evidence"
     return f"rolled back from v{pointer.version}, not re-tested: {basis}"
@@ -203,6 +262,12 @@ def _evidence(releases: Releases, pointer: Release, target: Version) -> str | No
     return min(passed, key=lambda one: (one[1].at, one[0]))[0] if passed else None
 
 
-def _message(release: Release, pointer: Release) -> str:
-    subject = f"Roll {release.id} back to v{release.version} in {release.environment}"
-    return "\n\n".join([subject, *([release.reason] if release.reason else []), f"From v{pointer.version}."])
+def _message(records: Sequence[Release], before: Sequence[Release]) -> str:
+    first, reason = records[0], [records[0].reason] if records[0].reason else []
+    if len(records) == 1:
+        subject = f"Roll {first.id} back to v{first.version} in {first.environment}"
+        return "\n\n".join([subject, *reason, f"From v{before[0].version}."])
+    rows = [
+        f"{one.id} to v{one.version}, from v{old.version}" for one, old in zip(records, before, strict=True)
+    ]
+    return "\n\n".join([f"Roll {len(records)} prompts back in {first.environment}", *reason, "\n".join(rows)])

@@ -22,7 +22,12 @@ BODY = {"model": "openai/x", "messages": [{"role": "user", "content": "Hello"}]}
 def ground(ref: str) -> Ground:
     none = Releases(root="prompts", files={})
     return Ground(
-        root="prompts", parent="0" * 40, here=none, live=none, ref=ReleaseRef(ref=ref, commit="0" * 40)
+        prompt="greet",
+        root="prompts",
+        parent="0" * 40,
+        here=none,
+        live=none,
+        ref=ReleaseRef(ref=ref, commit="0" * 40),
     )
 
 
