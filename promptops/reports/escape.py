@@ -49,6 +49,9 @@ def markdown(text: str) -> str:
     escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", apart)
     # A bare domain or `www.` turns into a link without any markup.
     escaped = re.sub(r"(?i)\bwww\.", "www&#46;", escaped)
+    # At the beginning of a line or of a list's item, spaces indent and `1.` is a list of its own.
+    escaped = re.sub(r"^( *\d+)\.(?= |$)", r"\1&#46;", escaped)
+    escaped = re.sub(r"^ +", lambda match: "&#32;" * len(match[0]), escaped)
     return escaped.replace("$", "<span>$</span>").replace(_APART, "&#8203;")
 
 

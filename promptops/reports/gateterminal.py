@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.text import Text
 
-from promptops.gated import GateReport
+from promptops.gated import GatedPrompt, GateReport, Note, Status
 from promptops.report import cut
-from promptops.reports.columns import aligned
 from promptops.reports.escape import one_line
 from promptops.reports.gateview import (
     LONG,
+    SHORT,
     WORDS,
+    broke_most,
+    changed,
     figures,
     headline,
     is_empty,
     ordered,
+    place,
     sides,
     to_merge,
+    untold,
 )
 from promptops.reports.terminal import print_report
+
+GAP = "   "
+CANDIDATE = "change"
+SHOWN_SENTENCES = 10
+SHOWN_DIFF = 40
+COLOURS: dict[Status, str] = {
+    "broken": "bold red",
+    "regression": "bold red",
+    "stopped": "bold yellow",
+    "inconclusive": "bold yellow",
+    "released": "yellow",
+    "pass": "bold green",
+}
+_LEVELS = {"error": "bold red", "warning": "yellow", "notice": "dim"}
 
 
 def print_gate(report: GateReport, console: Console) -> None:
@@ -28,23 +48,82 @@ def print_gate(report: GateReport, console: Console) -> None:
         return
     for line in report.first:
         _print(console, Text.assemble(("first: ", "bold yellow"), one_line(cut(line, LONG))))
-    _print(console, Text(headline(report), style="bold"))
+    if report.first:
+        _print(console, Text("       none of it counted here, where the base decides", style="dim"))
+    code = report.exit_code()
+    _print(console, Text(headline(report), style="bold red" if code in (2, 3, 6) else "bold"))
     for note in report.integrity:
-        place = f"{note.path}:{note.line}" if note.line else note.path
-        _print(console, Text(one_line(f"{cut(place, LONG)}: {cut(note.message, LONG)}"), style="red"))
-    prompts = ordered(report.prompts)
-    rows = [(p.id, sides(p, "here"), WORDS[p.status].upper(), figures(p)) for p in prompts]
-    for row in aligned([[one_line(cell) for cell in row] for row in rows]):
-        _print(console, Text(f"  {row}"))
-    for prompt in prompts:
-        if prompt.report is not None and prompt.exit_code:
-            console.print()
-            print_report(prompt.report, console, next_step=False)
-        text, commands = to_merge(prompt)
-        if text:
-            _print(console, Text(one_line(f"  {prompt.id}: {text} {' or '.join(commands)}".rstrip())))
+        _print(console, _remark(note))
+    for row in _table(ordered(report.prompts)):
+        _print(console, row)
+    for prompt in ordered(report.prompts):
+        _print_one(prompt, console)
+    for note in report.notes:
+        _print(console, _remark(note))
     for said in report.said:
-        _print(console, Text(one_line(cut(said, LONG))))
+        _print(console, Text.assemble(("note: ", "yellow"), one_line(cut(said, LONG))))
+
+
+def _print_one(prompt: GatedPrompt, console: Console) -> None:
+    """What of it stands in the way; what passes has its row."""
+    lines = list(_lines(prompt))
+    if not lines:
+        return
+    console.print()
+    if prompt.report is not None:
+        print_report(prompt.report, console, next_step=False)
+    else:
+        about = changed(prompt)
+        _print(console, Text.assemble((one_line(prompt.id), "bold"), GAP, one_line(about)))
+    for line in lines:
+        _print(console, line)
+
+
+def _lines(prompt: GatedPrompt) -> Iterator[Text]:
+    text, commands = to_merge(prompt)
+    for said in untold(prompt, SHOWN_SENTENCES):
+        yield Text(f"  {one_line(said)}")
+    if prompt.report is not None and prompt.exit_code:
+        most = broke_most(prompt.report)
+        if most:
+            yield Text.assemble(("  What broke most: ", "bold"), one_line(most))
+    if prompt.report is None and prompt.exit_code:
+        # The rule before them keeps a build server from taking a prompt's line for a command.
+        yield from (
+            Text.assemble(("  │ ", "dim"), one_line(cut(line, SHORT))) for line in prompt.diff[:SHOWN_DIFF]
+        )
+    if text:
+        yield Text.assemble((f"  {text} ", "bold"), one_line(" or ".join(commands)))
+
+
+def _table(prompts: list[GatedPrompt]) -> list[Text]:
+    rows = [
+        [
+            Text(one_line(cut(prompt.id, SHORT)), style="bold"),
+            Text(one_line(sides(prompt, CANDIDATE))),
+            Text(WORDS[prompt.status].upper(), style=COLOURS.get(prompt.status, "dim")),
+            Text(one_line(figures(prompt))),
+        ]
+        for prompt in prompts
+    ]
+    widths = [max(row[column].cell_len for row in rows) for column in range(4)] if rows else []
+    return [_aligned(row, widths) for row in rows]
+
+
+def _aligned(row: list[Text], widths: list[int]) -> Text:
+    line = Text("  ")
+    for cell, width in zip(row, widths, strict=True):
+        line += Text.assemble(cell, " " * (width - cell.cell_len), GAP)
+    line.rstrip()
+    return line
+
+
+def _remark(note: Note) -> Text:
+    where = place(note)
+    shown = f"{one_line(where)}: " if where else ""
+    return Text.assemble(
+        "  ", shown, (f"{note.level}: ", _LEVELS[note.level]), one_line(cut(note.message, LONG))
+    )
 
 
 def _print(console: Console, text: Text) -> None:

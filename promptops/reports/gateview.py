@@ -7,22 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptops.gated import GatedPrompt, GateReport, Status
+from promptops.gated import GatedPrompt, GateReport, Note, Status
 from promptops.report import Arm, Change, MetricLine, Report, cut
 from promptops.reports.view import Row, view
 
-# The gravest first.
-ORDER: tuple[Status, ...] = (
-    "broken",
-    "regression",
-    "stopped",
-    "inconclusive",
-    "released",
-    "new",
-    "pass",
-    "removed",
-    "unchanged",
-)
 WORDS: dict[Status, str] = {
     "broken": "Broken",
     "regression": "Regression",
@@ -33,6 +21,21 @@ WORDS: dict[Status, str] = {
     "pass": "Pass",
     "removed": "Removed",
     "unchanged": "Unchanged",
+}
+# The gravest first.
+ORDER = tuple(WORDS)
+_IN_THE_WAY: dict[Status, tuple[str, str]] = {
+    "broken": ("is broken", "are broken"),
+    "regression": ("got worse", "got worse"),
+    "stopped": ("could not be tested", "could not be tested"),
+    "inconclusive": ("is undecided", "are undecided"),
+    "released": ("was released untested", "were released untested"),
+}
+_FINE: dict[Status, tuple[str, str]] = {
+    "pass": ("passes", "pass"),
+    "new": ("is new", "are new"),
+    "removed": ("is removed", "are removed"),
+    "unchanged": ("is unchanged", "are unchanged"),
 }
 _SAYINGS: dict[Status, str] = {
     "broken": "it cannot be read",
@@ -45,12 +48,13 @@ _SAYINGS: dict[Status, str] = {
 SHORT, LONG = 160, 400
 SHOWN_FIGURES = 2
 SHOWN_EXAMPLES = 2
+SHOWN_REASONS = 5
 _DECIDING = {
     "regression": ("REGRESSION", "WORSE"),
     "inconclusive": ("INCONCLUSIVE", "NOT_SHOWN"),
     "pass": ("BETTER", "PASS"),
 }
-# Measured without a scorer: they decide rarely, and are named where they do.
+# Measured without a scorer: of what passes, these say the least.
 _IMPLIED = ("answered", "latency", "time_to_first_token", "cost", "input_tokens", "output_tokens")
 
 
@@ -66,47 +70,39 @@ def is_empty(report: GateReport) -> bool:
 
 def headline(report: GateReport) -> str:
     """One line: the gravest first, and of how many prompts."""
-    if is_empty(report):
-        return "no prompt is affected"
     wrong = ["release files are wrong"] if any(one.level == "error" for one in report.integrity) else []
-    return "; ".join([*wrong, *_counts(report.prompts)]) or "no prompt is affected"
+    return "; ".join([*wrong, *_counted(report.prompts)]) or "no prompt is affected"
 
 
-def _counts(prompts: Sequence[GatedPrompt]) -> list[str]:
-    """How many of the prompts are what; only the first count says of how many."""
-    if not prompts:
-        return []
-    total = len(prompts)
-    verbs: dict[Status, tuple[str, str]] = {
-        "broken": ("is broken", "are broken"),
-        "regression": ("got worse", "got worse"),
-        "stopped": ("could not be tested", "could not be tested"),
-        "inconclusive": ("is undecided", "are undecided"),
-        "released": ("was released untested", "were released untested"),
-    }
-    said: list[str] = []
-    for status, (one, many) in verbs.items():
-        count = sum(prompt.status == status for prompt in prompts)
-        if count:
-            of = f" of {total} prompts" if not said else ""
-            said.append(f"{count}{of} {one if count == 1 else many}")
-    if said:
-        return [", ".join(said)]
-    return ["the prompt passes" if total == 1 else f"all {total} prompts pass"]
+def _counted(prompts: Sequence[GatedPrompt]) -> list[str]:
+    """What stands in the way, or else what does not; only the first count says of how many."""
+    bad = [(status, words) for status, words in _IN_THE_WAY.items() if _count(prompts, status)]
+    shown = bad or [(status, words) for status, words in _FINE.items() if _count(prompts, status)]
+    parts = []
+    for number, (status, (one, many)) in enumerate(shown):
+        count, total = _count(prompts, status), len(prompts)
+        what = "" if number else f" prompt{'s' if count > 1 else ''}"
+        if not number and count < total:
+            what = f" of {total} prompts"
+        parts.append(f"{count}{what} {one if count == 1 else many}")
+    return [", ".join(parts)] if parts else []
+
+
+def _count(prompts: Sequence[GatedPrompt], status: Status) -> int:
+    return sum(prompt.status == status for prompt in prompts)
 
 
 def sides(prompt: GatedPrompt, candidate: str) -> str:
     """Baseline and candidate, as `v12 → PR`."""
-    if prompt.baseline is None:
-        return candidate
+    if prompt.baseline is None or prompt.status == "removed":
+        return candidate if prompt.baseline is None else cut(prompt.baseline.short, 40)
     return f"{cut(prompt.baseline.short, 40)} → {candidate}"
 
 
 def figures(prompt: GatedPrompt) -> str:
     """What decided, in one cell: numbers where there are any, else a sentence."""
     parts = _numbers(prompt.report) if prompt.report is not None else []
-    if not parts:
-        parts = [cut(_saying(prompt), SHORT)]
+    parts = parts or [cut(_saying(prompt), SHORT)]
     if prompt.evidence is not None:
         parts.append("by committed evidence")
     if prompt.overruled is not None:
@@ -123,30 +119,51 @@ def _saying(prompt: GatedPrompt) -> str:
     return _SAYINGS.get(prompt.status, "")
 
 
+def sentences(prompt: GatedPrompt, most: int) -> list[str]:
+    """What is said about it and does not stand in its cell."""
+    told = prompt.report is None or not _numbers(prompt.report)
+    return [cut(text, LONG) for text in prompt.said[1 if told else 0 :][:most]]
+
+
+def untold(prompt: GatedPrompt, most: int) -> list[str]:
+    """The same without what the report says itself, for where it is shown whole."""
+    told = prompt.report.reasons if prompt.report is not None else []
+    return [text for text in sentences(prompt, most) if text not in told]
+
+
+def changed(prompt: GatedPrompt) -> str:
+    """What of it changed, the first few."""
+    more = len(prompt.reasons) - SHOWN_REASONS
+    named = ", ".join(cut(reason, SHORT) for reason in prompt.reasons[:SHOWN_REASONS])
+    return f"{named} and {more} more" if more > 0 else named
+
+
 def _numbers(report: Report) -> list[str]:
     pairs = list(zip(report.metrics, view(report).rows, strict=True))
     chosen = [pair for status in _DECIDING[report.verdict] for pair in pairs if pair[0].status == status]
     if report.verdict == "pass":
         chosen = sorted(chosen, key=lambda pair: pair[0].name in _IMPLIED)[:1]
-    parts = [_figure(line, row, report.verdict) for line, row in chosen[:SHOWN_FIGURES]]
-    if len(chosen) > SHOWN_FIGURES:
-        parts.append(f"{len(chosen) - SHOWN_FIGURES} metrics more")
-    named = {line.name for line, _ in chosen[:SHOWN_FIGURES]}
+    shown = chosen[:SHOWN_FIGURES]
+    parts = [_figure(line, row, report.verdict) for line, row in shown]
+    if len(chosen) > len(shown):
+        parts.append(f"{len(chosen) - len(shown)} more")
     cost = next((row for line, row in pairs if line.name == "cost" and line.difference is not None), None)
-    return parts + ([f"cost {cost.change}"] if cost is not None and "cost" not in named else [])
+    if cost is not None and "cost" not in {line.name for line, _ in shown}:
+        parts.append(f"cost {cost.change}")
+    return parts
 
 
 def _figure(line: MetricLine, row: Row, verdict: str) -> str:
-    text = f"{cut(line.name, 60)} {row.baseline} → {row.candidate}"
-    if line.baseline_mean is None:
-        text = f"{cut(line.name, 60)} {row.candidate}"
-    if row.allowed and (verdict != "pass" or line.baseline_mean is None):
+    first = line.baseline_mean is None
+    values = row.candidate if first else f"{row.baseline} → {row.candidate}"
+    text = f"{cut(line.name, 60)} {values}"
+    if row.allowed and (first or verdict != "pass"):
         text += f" (allowed {row.allowed.removesuffix(' (default)')})"
-    counts = _broken(line) if verdict != "pass" else ""
+    counts = _moved(line) if verdict != "pass" else ""
     return f"{text} · {counts}" if counts else text
 
 
-def _broken(line: MetricLine) -> str:
+def _moved(line: MetricLine) -> str:
     if not (line.broken or line.fixed):
         return ""
     words = ("broken", "fixed") if line.kind == "binary" else ("worse", "better")
@@ -155,37 +172,34 @@ def _broken(line: MetricLine) -> str:
 
 def broke_most(report: Report) -> str:
     """The slice in which most broke, if it holds more of the broken than of the samples; else nothing."""
-    whole = {line.name: line for line in report.metrics if line.broken}
-    found = [
-        line
-        for line in report.slices
-        if (line.broken or 0) >= 2
-        and line.metric in whole
-        and (line.broken or 0) * whole[line.metric].n > (whole[line.metric].broken or 0) * line.n
-    ]
+    whole = {line.name: (line.broken or 0, line.n) for line in report.metrics if line.broken}
+    found = []
+    for line in report.slices:
+        broken, n = whole.get(line.metric, (0, 0))
+        if (line.broken or 0) >= 2 and (line.broken or 0) * n > broken * line.n:
+            found.append(line)
     if not found:
         return ""
     most = max(found, key=lambda line: ((line.broken or 0), -line.n))
-    metric = whole[most.metric]
-    return f"{cut(most.slice, 80)}: {most.broken} of {metric.broken}, in {most.n} of {metric.n} samples"
+    broken, n = whole[most.metric]
+    return f"{cut(most.slice, 80)}, {most.broken} of {broken} (it holds {most.n} of {n} samples)"
 
 
 def examples(report: Report) -> list[Change]:
     """The first of what broke, of a metric that got worse if there is one."""
     worse = {line.name for line in report.metrics if line.status in ("REGRESSION", "WORSE")}
-    broken = sorted(report.broken[:1000], key=lambda change: change.metric not in worse)
+    broken = sorted(report.broken, key=lambda change: change.metric not in worse)
     return [_shortened(change) for change in broken[:SHOWN_EXAMPLES]]
 
 
 def _shortened(change: Change) -> Change:
-    return change.model_copy(
-        update={
-            "sample_id": cut(change.sample_id, 40),
-            "input": cut(change.input, SHORT),
-            "baseline": _short_arm(change.baseline),
-            "candidate": _short_arm(change.candidate),
-        }
-    )
+    short = {
+        "sample_id": cut(change.sample_id, 40),
+        "input": cut(change.input, SHORT),
+        "baseline": _short_arm(change.baseline),
+        "candidate": _short_arm(change.candidate),
+    }
+    return change.model_copy(update=short)
 
 
 def _short_arm(arm: Arm | None) -> Arm | None:
@@ -195,11 +209,11 @@ def _short_arm(arm: Arm | None) -> Arm | None:
 
 
 def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
-    """What must happen, and the commands for it; nothing where nothing stands in the way."""
-    commands = [cut(command, LONG) for command in prompt.commands[:5]]
+    """What must happen, and the commands of which one does it; nothing where nothing stands in the way."""
+    commands = [cut(command, LONG) for command in prompt.commands[:SHOWN_REASONS]]
     match prompt.status:
         case "broken":
-            return "To merge: mend it", commands
+            return ("To merge: mend it, then" if commands else "To merge: mend it"), commands
         case "regression":
             return "To merge: fix it, or an owner runs", commands or [_promote(prompt.id, "--force")]
         case "inconclusive":
@@ -209,8 +223,19 @@ def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
         case "stopped":
             return ("To go on, a maintainer runs" if commands else "To go on: run the gate again"), commands
         case _:
-            return ("Next" if commands else ""), commands
+            return ("Next:" if commands else ""), commands
 
 
 def _promote(name: str, flag: str) -> str:
-    return f'promptops promote {name} {flag} -m "why"'
+    return f'promptops promote {cut(name, 80)} {flag} -m "why"'
+
+
+def place(note: Note) -> str:
+    """Where a remark belongs, as `path:line`."""
+    path = cut(note.path, SHORT)
+    return f"{path}:{note.line}" if note.line else path
+
+
+def remark(note: Note) -> str:
+    where = place(note)
+    return f"{where}: {cut(note.message, LONG)}" if where else cut(note.message, LONG)

@@ -14,13 +14,22 @@ SIGNS = {"PASS": "✅", "REGRESSION": "❌", "INCONCLUSIVE": "❔"}
 
 def markdown(reports: Iterable[Report]) -> str:
     """Return one section per report, ending in a line feed."""
-    return "\n".join(_section(report, view(report)) for report in reports)
+    return "\n".join(_section(report) for report in reports)
 
 
-def _section(report: Report, shown: View) -> str:
+def _section(report: Report) -> str:
+    shown = view(report)
+    heading = f"### {SIGNS[shown.verdict]} {literal(report.prompt.id)}: {shown.verdict.lower()}"
+    return f"{heading}\n\n{_body(report, shown)}"
+
+
+def body(report: Report) -> str:
+    """Return what stands under the heading of a section, ending in a line feed."""
+    return _body(report, view(report))
+
+
+def _body(report: Report, shown: View) -> str:
     lines = [
-        f"### {SIGNS[shown.verdict]} {literal(report.prompt.id)}: {shown.verdict.lower()}",
-        "",
         f"**{literal(shown.sentence)}** ({literal(', '.join((shown.title, *shown.facts)))})",
         "",
         f"| {' | '.join(map(literal, shown.columns))} | verdict | |",

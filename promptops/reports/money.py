@@ -11,9 +11,14 @@ def money(spend: Spend) -> str:
     if spend.usd is None:
         return "cost unknown" if spend.calls else "no calls"
     listed = spend.list_usd if spend.cached else None
+    unknown = [_so_many(spend.unpriced, "answer"), _so_many(spend.unknown_attempts, "failed attempt")]
+    text = dollars(spend.usd)
+    if said := " and ".join(filter(None, unknown)):
+        text = f"{text} and {said} of unknown cost"
     if listed is not None and listed > spend.usd:
-        return f"{dollars(spend.usd)} billed ({dollars(listed)} without the cache)"
-    if spend.unpriced:
-        answers = "1 answer" if spend.unpriced == 1 else f"{spend.unpriced} answers"
-        return f"{dollars(spend.usd)} and {answers} of unknown cost"
-    return dollars(spend.usd)
+        return f"{text} billed ({dollars(listed)} without the cache)"
+    return text
+
+
+def _so_many(count: int, what: str) -> str:
+    return "" if not count else f"1 {what}" if count == 1 else f"{count} {what}s"
