@@ -27,7 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from promptops.messages import Usage
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -107,13 +110,17 @@ class RunStopped(PromptopsError):
 
 
 class ProviderError(PromptopsError):
-    """A model did not answer; `kind` is what a Failure is counted under."""
+    """A model did not answer; `kind` is what a Failure is counted under.
+
+    `usage` is what the provider counted all the same, and bills; None where it said nothing of it.
+    """
 
     exit_code = 7
     family: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, cause: str = "") -> None:
         self.cause = cause
+        self.usage: Usage | None = None
         super().__init__(message)
 
     @property

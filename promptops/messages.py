@@ -67,12 +67,28 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """What attempts cost that no answer came to: US dollars where that is known, and how many of them may have cost
+    something that nobody knows.
+    """
+
+    usd: float = 0.0
+    unknown: int = 0
+
+    def __add__(self, other: Lost) -> Lost:
+        return Lost(usd=self.usd + other.usd, unknown=self.unknown + other.unknown)
+
+
+NOTHING_LOST = Lost()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """An answer that came, good or bad.
 
     `text` is None only beside tool calls. `seconds` and `first_token_seconds` are of the attempt that answered,
     by a monotonic clock. `cost` is in US dollars, None where the price is unknown. `cached` says that this run
-    did not ask for it, `imported` that nobody did here: it came in a file.
+    did not ask for it, `imported` that nobody did here: it came in a file. `lost` is what the attempts before cost.
     """
 
     text: str | None
@@ -86,6 +102,7 @@ class Completion:
     attempts: int = 1
     cached: bool = False
     imported: bool = False
+    lost: Lost = NOTHING_LOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +112,7 @@ class Failure:
     kind: str
     message: str
     attempts: int = 1
+    lost: Lost = NOTHING_LOST
 
 
 Answer = Completion | Failure

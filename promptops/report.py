@@ -197,7 +197,8 @@ class SpendLine(Part):
     """What one arm asked of one model; `model` is None for calls that nobody answered.
 
     `calls` are attempts, `answers` the answers asked for here. Tokens are theirs as the provider counted them, None
-    where it did not. `usd` is of the answers whose price is known, all but `unpriced`.
+    where it did not. `usd` is of the answers whose price is known, all but `unpriced`, and of attempts that no answer
+    came to, all but `unknown_attempts`.
     """
 
     arm: Literal["baseline", "candidate"]
@@ -212,6 +213,7 @@ class SpendLine(Part):
     reasoning_tokens: int | None
     usd: float | None
     unpriced: int
+    unknown_attempts: int = 0
     list_usd: float | None
 
 
@@ -220,7 +222,9 @@ class Spend(Part):
     in a file.
 
     `usd` is what was billed for the answers whose price is known, all but `unpriced`; None where none is, never 0.
-    `list_usd` is what all answers cost without a cache, None where a price is unknown.
+    With them are attempts that no answer came to, as far as their provider counted them; what `unknown_attempts` cost
+    nobody knows, and one that was turned away (429, a refused connection) costs nothing. `list_usd` is what all of it
+    costs without a cache, None where the price of an answer is unknown.
     """
 
     calls: int = 0
@@ -229,6 +233,7 @@ class Spend(Part):
     failures: int = 0
     usd: float | None = None
     unpriced: int = 0
+    unknown_attempts: int = 0
     list_usd: float | None = None
     lines: list[SpendLine] = []
 

@@ -15,7 +15,7 @@ from promptops.prices import PriceTable, frozen_prices
 from promptops.report import Spend, SpendLine
 from promptops.reports.machine import dumps
 from promptops.runs.journal import Journal
-from promptops.runs.spending import Account, Spending, Sum
+from promptops.runs.spending import Account, Spending, Sum, paid
 
 SCHEMA = "promptops.spend/1"
 
@@ -69,7 +69,8 @@ def spend_of(spending: Spending) -> Spend:
         failures=spending.failures,
         usd=spending.usd,
         unpriced=spending.billed.unpriced,
-        list_usd=_listed(spending.listed),
+        unknown_attempts=spending.lost.unpriced,
+        list_usd=_listed(spending.listed, spending.lost),
         lines=[_line(arm, model, account) for (arm, model), account in sorted(spending.accounts.items())],
     )
 
@@ -86,15 +87,16 @@ def _line(arm: str, model: str, account: Account) -> SpendLine:
         output_tokens=account.output_tokens,
         cached_tokens=account.cached_tokens,
         reasoning_tokens=account.reasoning_tokens,
-        usd=None if account.calls and not account.billed.priced else account.billed.usd,
+        usd=paid(account.calls, account.billed, account.lost),
         unpriced=account.billed.unpriced,
-        list_usd=_listed(account.listed),
+        unknown_attempts=account.lost.unpriced,
+        list_usd=_listed(account.listed, account.lost),
     )
 
 
-def _listed(listed: Sum) -> float | None:
+def _listed(listed: Sum, lost: Sum) -> float | None:
     """A list price of a part would look like a saving: there is one of all of it, or none."""
-    return None if listed.unpriced else listed.usd
+    return None if listed.unpriced or listed.usd is None else (listed + lost).usd
 
 
 def ledger(plan: Plan, spending: Spending) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptops.errors import Malformed, Overloaded
-from promptops.messages import Completion, Request, ToolCall
+from promptops.messages import Completion, Request, ToolCall, Usage
 from promptops.providers.anthropic import (
     VERSION,
     completion_from_message,
@@ -44,6 +44,10 @@ class Messages:
         """Read a whole answer."""
         return completion_from_message(value, asked_model=asked_model)
 
+    def counted(self, value: Any) -> Usage:
+        """Return what the provider counted of a whole answer."""
+        return usage_from(value.get("usage") if isinstance(value, dict) else None)
+
     def deltas(self, *, asked_model: str) -> Blocks:
         """Return what takes in a stream."""
         return Blocks(model=asked_model)
@@ -71,6 +75,11 @@ class Blocks:
     def has_begun(self) -> bool:
         """Whether anything of the answer itself has come; thinking is not it."""
         return any(block.text or block.call is not None for block in self.blocks.values())
+
+    @property
+    def counted(self) -> Usage:
+        """What the provider counted, once it has told why the answer stopped: before, only what it has read."""
+        return Usage() if self.stop_reason is None else usage_from(self.usage)
 
     def add(self, event: Event) -> None:
         """Take one event; kinds that are new are passed over."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
 from promptops.addresses import header_problem, join_url, url_problem
-from promptops.errors import ConfigError, TimedOut
+from promptops.errors import ConfigError, ProviderError, TimedOut
 from promptops.messages import Completion, Request
 from promptops.providers import http
 from promptops.providers.answers import to_json
@@ -132,7 +132,13 @@ class Asker:
                 return replace(answer, seconds=self._clock() - started)
             async with http.chunks_of(response) as chunks:
                 deltas = self._dialect.deltas(asked_model=asked_model)
-                answer = await self._read_stream(chunks, deltas, started=started, limit=limit)
+                if limit is not None:
+                    limit.deltas = deltas
+                try:
+                    answer = await self._read_stream(chunks, deltas, started=started, limit=limit)
+                except ProviderError as error:
+                    error.usage = deltas.counted
+                    raise
                 answer = replace(answer, seconds=self._clock() - started)
                 await http.read_last_words(chunks)
                 return answer
@@ -142,7 +148,11 @@ class Asker:
         value = http.parse_json(
             body, content_type=response.headers.get("content-type", ""), secrets=self._secrets
         )
-        return self._dialect.completion(value, asked_model=asked_model)
+        try:
+            return self._dialect.completion(value, asked_model=asked_model)
+        except ProviderError as error:
+            error.usage = self._dialect.counted(value)
+            raise
 
     async def _read_stream(
         self, chunks: AsyncIterator[bytes], deltas: Deltas, *, started: float, limit: _Limit | None
@@ -167,6 +177,7 @@ class _Limit:
 
     def __init__(self, patience: Patience) -> None:
         self._patience, self._begun = patience, False
+        self.deltas: Deltas | None = None
         self.timeout = asyncio.timeout(patience.first_token)
 
     def go_on(self) -> None:
@@ -178,9 +189,11 @@ class _Limit:
         self.timeout.reschedule(None if idle is None else asyncio.get_running_loop().time() + idle)
 
     def error(self) -> TimedOut:
-        if self._begun:
-            return TimedOut(f"the stream stood still for {self._patience.idle:g} s", cause="idle")
-        return TimedOut(f"no token within {self._patience.first_token:g} s", cause="first_token")
+        if not self._begun:
+            return TimedOut(f"no token within {self._patience.first_token:g} s", cause="first_token")
+        error = TimedOut(f"the stream stood still for {self._patience.idle:g} s", cause="idle")
+        error.usage = None if self.deltas is None else self.deltas.counted
+        return error
 
 
 def check_base_url(base_url: str) -> str:

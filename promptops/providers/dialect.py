@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from promptops.errors import Malformed, Truncated
-from promptops.messages import Completion, Request
+from promptops.messages import Completion, Request, Usage
 from promptops.providers import http
 from promptops.providers.shapes import error_text
 from promptops.providers.sse import Event
@@ -23,6 +23,11 @@ class Deltas(Protocol):
     @property
     def has_ended(self) -> bool:
         """Whether the stream's own end has come; nothing after it counts."""
+        ...
+
+    @property
+    def counted(self) -> Usage:
+        """What the provider counted, as soon as it has counted all of the answer."""
         ...
 
     def add(self, event: Event) -> None:
@@ -67,6 +72,10 @@ class Dialect(Protocol):
         Raises:
             ProviderError: it is none.
         """
+        ...
+
+    def counted(self, value: Any) -> Usage:
+        """Return what the provider counted, also where the rest of the body is no answer."""
         ...
 
     def deltas(self, *, asked_model: str) -> Deltas:

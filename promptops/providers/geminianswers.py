@@ -60,6 +60,10 @@ class Generate:
         """Read a whole answer."""
         return completion_from_candidates(value, asked_model=asked_model)
 
+    def counted(self, value: Any) -> Usage:
+        """Return what the provider counted of a whole answer."""
+        return usage_from(value.get("usageMetadata") if isinstance(value, dict) else None)
+
     def deltas(self, *, asked_model: str) -> Parts:
         """Return what takes in a stream."""
         return Parts(model=asked_model)
@@ -76,6 +80,11 @@ class Parts:
     blocked: str | None = None
     has_begun: bool = False
     has_ended: bool = False
+
+    @property
+    def counted(self) -> Usage:
+        """What the provider counted, once it has told why the answer stopped: before, of a part of it."""
+        return Usage() if self.finish_reason is None else usage_from(self.usage)
 
     def add(self, event: Event) -> None:
         """Take one event: the same shape as a whole answer, with a part of its text."""

@@ -48,6 +48,10 @@ class Chat:
         """Read a whole answer."""
         return completion_from_response(value, asked_model=asked_model)
 
+    def counted(self, value: Any) -> Usage:
+        """Return what the provider counted of a whole answer."""
+        return usage_from(value.get("usage") if isinstance(value, dict) else None)
+
     def deltas(self, *, asked_model: str) -> Deltas:
         """Return what takes in a stream."""
         return Deltas(model=asked_model)
@@ -78,6 +82,11 @@ class Deltas:
     def has_begun(self) -> bool:
         """Whether anything of the answer itself has come; thinking aloud is not it."""
         return bool(self.text or self.calls or self.refusal)
+
+    @property
+    def counted(self) -> Usage:
+        """What the provider counted; it does so after the answer."""
+        return self.usage
 
     def add(self, event: Event) -> None:
         """Take one event; one without choices carries the usage."""

@@ -44,6 +44,10 @@ class Responses:
         """Read a whole answer."""
         return completion_from_output(value, asked_model=asked_model)
 
+    def counted(self, value: Any) -> Usage:
+        """Return what the provider counted of a whole answer."""
+        return usage_from(value.get("usage") if isinstance(value, dict) else None)
+
     def deltas(self, *, asked_model: str) -> Told:
         """Return what takes in a stream."""
         return Told(asked_model=asked_model)
@@ -205,6 +209,11 @@ class Told:
     def has_ended(self) -> bool:
         """Whether the event that holds the whole answer has come."""
         return self.response is not None
+
+    @property
+    def counted(self) -> Usage:
+        """What the provider counted; it does so with the last event."""
+        return usage_from(self.response.get("usage") if isinstance(self.response, dict) else None)
 
     def add(self, event: Event) -> None:
         """Take one event; kinds that are new are passed over."""

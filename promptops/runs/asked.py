@@ -43,7 +43,7 @@ class Asked(ABC):
         outcome = await self.ask(request)
         result = outcome.result
         if isinstance(result, Completion):
-            same = result.attempts == outcome.attempts
-            return result if same else replace(result, attempts=outcome.attempts)
+            same = (result.attempts, result.lost) == (outcome.attempts, outcome.lost)
+            return result if same else replace(result, attempts=outcome.attempts, lost=outcome.lost)
         message = " ".join(str(result).split())[:_LONGEST_MESSAGE]
-        return Failure(kind=result.kind, message=message, attempts=outcome.attempts)
+        return Failure(kind=result.kind, message=message, attempts=outcome.attempts, lost=outcome.lost)

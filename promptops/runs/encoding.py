@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Literal, NoReturn
 
-from promptops.messages import Answer, Completion, Failure, ToolCall, Usage
+from promptops.messages import NOTHING_LOST, Answer, Completion, Failure, Lost, ToolCall, Usage
 from promptops.samples import Pair
 
 _Types = Mapping[str, tuple[type, ...]]
@@ -30,8 +30,10 @@ _COMPLETION: _Types = {
     "attempts": (int,),
     "cached": (bool,),
 }
-# Left out where it is false, as in all lines of before there was such a thing.
-_IMPORTED: _Types = {"imported": (bool,)}
+# Left out where there is nothing to say, as in all lines of before there was such a thing.
+_SELDOM: _Types = {"lost": (dict,)}
+_SELDOM_OF_ANSWERS: _Types = {**_SELDOM, "imported": (bool,)}
+_LOST: _Types = {"usd": (float, int), "unknown": (int,)}
 _FAILURE: _Types = {"kind": (str,), "message": (str,), "attempts": (int,)}
 _TOOL_CALL: _Types = {"id": (str,), "name": (str,), "arguments": (str,)}
 _USAGE: _Types = {field.name: (int, NoneType) for field in fields(Usage)}
@@ -134,7 +136,8 @@ def line_from_dict(value: Any) -> Pair | Half:
 def answer_to_dict(answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON values; a failure is known by its `kind`."""
     if isinstance(answer, Failure):
-        return {"kind": answer.kind, "message": answer.message, "attempts": answer.attempts}
+        failed = {"kind": answer.kind, "message": answer.message, "attempts": answer.attempts}
+        return {**failed, **_lost_to_dict(answer)}
     return {
         "text": answer.text,
         "finish_reason": answer.finish_reason,
@@ -149,7 +152,13 @@ def answer_to_dict(answer: Answer) -> dict[str, Any]:
         "attempts": answer.attempts,
         "cached": answer.cached,
         **({"imported": True} if answer.imported else {}),
+        **_lost_to_dict(answer),
     }
+
+
+def _lost_to_dict(answer: Answer) -> dict[str, Any]:
+    lost = answer.lost
+    return {} if lost == NOTHING_LOST else {"lost": {"usd": lost.usd, "unknown": lost.unknown}}
 
 
 def answer_from_dict(value: Any) -> Answer:
@@ -159,7 +168,7 @@ def answer_from_dict(value: Any) -> Answer:
         ValueError: it is not exactly one.
     """
     if isinstance(value, dict) and "kind" in value:
-        return Failure(**_exactly(value, _FAILURE, what="a failure"))
+        return Failure(**_with_lost(_exactly(value, _and(_SELDOM, value, _FAILURE), what="a failure")))
     return completion_from_dict(value)
 
 
@@ -169,13 +178,25 @@ def completion_from_dict(value: Any) -> Completion:
     Raises:
         ValueError: it is not exactly one.
     """
-    types = {**_COMPLETION, **_IMPORTED} if isinstance(value, dict) and "imported" in value else _COMPLETION
-    read = dict(_exactly(value, types, what="an answer"))
+    read = _with_lost(_exactly(value, _and(_SELDOM_OF_ANSWERS, value, _COMPLETION), what="an answer"))
     read["usage"] = Usage(**_exactly(read["usage"], _USAGE, what="usage"))
     read["tool_calls"] = tuple(
         ToolCall(**_exactly(call, _TOOL_CALL, what="a tool call")) for call in read["tool_calls"]
     )
     return Completion(**read)
+
+
+def _and(seldom: _Types, value: Any, types: _Types) -> _Types:
+    if not isinstance(value, dict) or seldom.keys().isdisjoint(value):
+        return types
+    return {**types, **{name: allowed for name, allowed in seldom.items() if name in value}}
+
+
+def _with_lost(read: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(read)
+    if "lost" in found:
+        found["lost"] = Lost(**_exactly(found["lost"], _LOST, what="what was lost"))
+    return found
 
 
 def _exactly(value: Any, types: _Types, *, what: str) -> dict[str, Any]:

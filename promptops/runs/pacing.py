@@ -99,8 +99,8 @@ class Paced(Asked):
             else:
                 async with self._budget.one_call(self._ceiling(request)) as charge:
                     outcome = await self._retrying.ask(request)
-                    if isinstance(outcome.result, Completion):
-                        charge(outcome.result.cost)
+                    if isinstance(outcome.result, Completion) or outcome.lost.usd:
+                        charge(outcome.cost)
             self.breaker.judge(outcome)
         return outcome
 

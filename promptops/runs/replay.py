@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from promptops.errors import IntegrityError, RunStopped
-from promptops.messages import Answer, Completion, Failure, Request
+from promptops.messages import NOTHING_LOST, Answer, Completion, Failure, Request
 from promptops.runs.cache import Cache
 from promptops.runs.cachekey import cache_key
 from promptops.runs.encoding import Half, Role
@@ -260,7 +260,7 @@ class _Replay:
         for question in questions:
             kept = None if self.cache is None else self.cache.get(question.key)
             if kept is not None:
-                answer = replace(kept.completion, cached=True, imported=kept.imported)
+                answer = replace(kept.completion, cached=True, imported=kept.imported, lost=NOTHING_LOST)
                 found[question.role] = Standing(answer=answer, asked_at=kept.asked_at)
             elif self.only_cached:
                 raise RunStopped(

@@ -22,8 +22,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from promptops.errors import Malformed, Overloaded, ProviderError, TimedOut, Truncated, Unreachable
-from promptops.messages import Completion, Request, Usage
+from promptops.errors import Malformed, Overloaded, ProviderError, Refused, TimedOut, Truncated, Unreachable
+from promptops.messages import NOTHING_LOST, Completion, Lost, Request, Usage
 from promptops.ports import Provider
 
 Price = Callable[[str, Usage], float | None]
@@ -71,10 +71,17 @@ class Tools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a call in the end, and how often it was asked."""
+    """What came of a call in the end, how often it was asked, and what that cost besides the answer."""
 
     result: Result
     attempts: int
+    lost: Lost = NOTHING_LOST
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars of all attempts as far as they are known, None where nothing of it is."""
+        cost = self.result.cost if isinstance(self.result, Completion) else None
+        return cost if not self.lost.usd else (cost or 0.0) + self.lost.usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +116,7 @@ class Retrying:
     async def ask(self, request: Request) -> Outcome:
         """Ask until there is an answer, or say what the last attempt came to."""
         clock, deadline = self._tools.clock, self._patience.deadline
-        spent, tried, last = 0.0, 0, ""
+        spent, tried, last, lost = 0.0, 0, "", NOTHING_LOST
         while True:
             told = await self._turns.turn(request)
             begun, tried = clock(), tried + 1
@@ -121,10 +128,11 @@ class Retrying:
             self._seen(result)
             left = deadline - spent - (clock() - begun)
             if isinstance(result, Completion):
-                return Outcome(result=result, attempts=tried)
+                return Outcome(result=result, attempts=tried, lost=lost)
+            lost += self._lost(request, result)
             pause = self._pause(result, tried=tried, left=left)
             if pause is None or pause >= left:
-                return Outcome(result=self._explained(result, left=left), attempts=tried)
+                return Outcome(result=self._explained(result, left=left), attempts=tried, lost=lost)
             last = f", the last attempt: {result}"
             await self._tools.sleep(pause)
             spent += clock() - begun
@@ -145,6 +153,15 @@ class Retrying:
         if cost is None and self._price is not None:
             cost = self._price(answer.model, answer.usage)
         return replace(answer, attempts=attempt, seconds=took, cost=cost)
+
+    def _lost(self, request: Request, error: ProviderError) -> Lost:
+        """Price an attempt that no answer came to, by what its provider counted."""
+        known = None
+        if error.usage is not None and self._price is not None:
+            known = self._price(request.model, error.usage)
+        if known is not None:
+            return Lost(usd=known)
+        return NOTHING_LOST if _is_turned_away(error) else Lost(unknown=1)
 
     def _pause(self, error: ProviderError, *, tried: int, left: float) -> float | None:
         """Return the seconds to wait before the next attempt, None when there is to be none."""
@@ -172,6 +189,12 @@ class Retrying:
 
 class _OurDeadline(TimedOut):
     """The whole call's time is over; a provider's own timeout may be tried again."""
+
+
+def _is_turned_away(error: ProviderError) -> bool:
+    """Whether nothing was answered at all, which no provider bills: a status instead, or no connection."""
+    never_there = isinstance(error, Unreachable | TimedOut) and error.cause in ("refused", "dns", "connect")
+    return never_there or isinstance(error, Overloaded | Refused)
 
 
 def _asked(error: ProviderError) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from promptops.errors import ProviderError, RunStopped, family_of
-from promptops.messages import Completion, Request
+from promptops.messages import NOTHING_LOST, Completion, Request
 from promptops.runs.asked import Asked
 from promptops.runs.pacing import Paced
 from promptops.runs.retrying import Outcome
@@ -37,17 +37,17 @@ class Routed(Asked):
         Raises:
             RunStopped: the budget is reached, or one that may not be passed over ends the run.
         """
-        attempts = 0
+        attempts, lost = 0, NOTHING_LOST
         *others, last = self._ways
         for way in others:
             outcome = await self._ask(way, request)
             if outcome is None:
                 continue
-            attempts += outcome.attempts
+            attempts, lost = attempts + outcome.attempts, lost + outcome.lost
             if not self._goes_on(outcome.result):
-                return replace(outcome, attempts=attempts)
+                return replace(outcome, attempts=attempts, lost=lost)
         outcome = await last.paced.ask(replace(request, model=last.model))
-        return replace(outcome, attempts=attempts + outcome.attempts)
+        return replace(outcome, attempts=attempts + outcome.attempts, lost=lost + outcome.lost)
 
     async def _ask(self, way: Way, request: Request) -> Outcome | None:
         """Ask one that others stand behind; None when it is passed over."""

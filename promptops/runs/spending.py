@@ -2,7 +2,7 @@
 
 Who finished first, and how often the run was killed and resumed, makes no difference: pairs that are read from
 the journal count as they did when they were asked. Only what a provider counted is counted here; what it did not
-say, and what it takes for attempts that it did not answer, stays unknown and is never 0.
+say stays unknown and is never 0, also of attempts that it began to answer.
 """
 
 from __future__ import annotations
@@ -43,13 +43,20 @@ class Sum:
         return Sum(self.priced + other.priced, self.unpriced + other.unpriced, self._parts + other._parts)
 
 
+def paid(calls: int, billed: Sum, lost: Sum) -> float | None:
+    """Return the dollars of so many calls as far as they are known, None where none are."""
+    both = billed + lost
+    return None if calls and not both.priced else both.usd
+
+
 @dataclass(slots=True)
 class Account:
     """What one model was asked by one arm, and answered.
 
     `calls` are attempts, `answers` those of them that were answered, `failures` calls that never were; `cached`
     answers were not asked for. Tokens are those of `answers`, None where none of them told. `billed` is what the
-    answers cost, `listed` what they and the cached ones cost without a cache.
+    answers cost, `listed` what they and the cached ones cost without a cache; `lost` is what attempts cost that no
+    answer came to, of which nobody can tell for those that are `unpriced`.
     """
 
     calls: int = 0
@@ -63,9 +70,13 @@ class Account:
     reasoning_tokens: int | None = None
     billed: Sum = field(default_factory=Sum)
     listed: Sum = field(default_factory=Sum)
+    lost: Sum = field(default_factory=Sum)
 
     def count(self, answer: Answer, cost: float | None) -> None:
         """Take one answer; `cost` is what it costs when it is asked for."""
+        if answer.lost.usd:
+            self.lost.add(answer.lost.usd)
+        self.lost.unpriced += answer.lost.unknown
         if isinstance(answer, Failure):
             self.calls += answer.attempts
             self.failures += answer.attempts > 0
@@ -147,6 +158,11 @@ class Spending:
         return sum((one.listed for one in self.accounts.values()), Sum())
 
     @property
+    def lost(self) -> Sum:
+        """What attempts cost that no answer came to."""
+        return sum((one.lost for one in self.accounts.values()), Sum())
+
+    @property
     def usd(self) -> float | None:
         """Dollars for what was asked; None where no price of it is known."""
-        return None if self.calls and not self.billed.priced else self.billed.usd
+        return paid(self.calls, self.billed, self.lost)

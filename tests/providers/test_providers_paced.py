@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptops.errors import RunStopped
-from promptops.messages import Completion, Failure, Message, Request
+from promptops.messages import Completion, Failure, Lost, Message, Request
 from promptops.providers.openai import open_openai
 from promptops.runs.pacing import Paced
 
@@ -107,7 +107,7 @@ def test_a_server_that_drips_or_stalls_is_left_at_the_deadline(serve, chunk) -> 
 
     outcome = ask(serve(drip), deadline=0.15, stream=True)
     assert outcome.answers == [
-        Failure(kind="timeout.total", message="it gave no answer within 0.15 s", attempts=1)
+        Failure(kind="timeout.total", message="it gave no answer within 0.15 s", attempts=1, lost=Lost(unknown=1))
     ]
     assert outcome.requests <= 1
 

@@ -24,6 +24,15 @@ from promptops.reports.money import money
         (Spend(calls=3, cached=9, usd=0.1, list_usd=0.1), "$0.10"),
         (Spend(calls=9, usd=0.1, unpriced=1), "$0.10 and 1 answer of unknown cost"),
         (Spend(calls=9, usd=0.1, unpriced=2), "$0.10 and 2 answers of unknown cost"),
+        (Spend(calls=9, usd=0.1, unknown_attempts=1), "$0.10 and 1 failed attempt of unknown cost"),
+        (
+            Spend(calls=9, usd=0.1, unpriced=1, unknown_attempts=2),
+            "$0.10 and 1 answer and 2 failed attempts of unknown cost",
+        ),
+        (
+            Spend(calls=3, cached=9, usd=0.1, list_usd=0.4, unknown_attempts=1),
+            "$0.10 and 1 failed attempt of unknown cost billed ($0.40 without the cache)",
+        ),
     ],
 )
 def test_what_was_paid_is_said_and_what_nobody_knows_is_not_nothing(spend: Spend, said: str) -> None:

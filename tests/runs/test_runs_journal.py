@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops.errors import IntegrityError, PromptopsError
-from promptops.messages import Answer, Completion, Failure, ToolCall, Usage
-from promptops.runs.encoding import Half, from_line, pair_from_dict, pair_to_dict, to_line
+from promptops.messages import Answer, Completion, Failure, Lost, ToolCall, Usage
+from promptops.runs.encoding import (
+    Half,
+    answer_from_dict,
+    answer_to_dict,
+    from_line,
+    pair_from_dict,
+    pair_to_dict,
+    to_line,
+)
 from promptops.runs.journal import Journal
 from promptops.runs.recorded import NO_BASELINE
 from promptops.samples import Pair
@@ -345,3 +354,14 @@ def test_what_is_written_is_what_is_read(one: Any) -> None:
     assert pair_from_dict(from_line(line)) == one
     assert line.count(b"\n") == 1
     assert line.isascii()
+
+
+def test_what_attempts_cost_for_nothing_is_kept_and_lines_of_before_have_none() -> None:
+    lost = Failure(kind="malformed", message="no JSON", attempts=2, lost=Lost(usd=0.25, unknown=1))
+    assert answer_from_dict(answer_to_dict(lost)) == lost
+    assert "lost" not in answer_to_dict(replace(lost, lost=Lost()))
+    for damage in ({"usd": "much", "unknown": 0}, {"usd": 1.0}, [1]):
+        with pytest.raises(ValueError, match="lost"):
+            answer_from_dict({**answer_to_dict(lost), "lost": damage})
+    with pytest.raises(ValueError, match="imported"):
+        answer_from_dict({**answer_to_dict(lost), "imported": True})

@@ -17,7 +17,7 @@ from promptops.errors import (
     Truncated,
     Unreachable,
 )
-from promptops.messages import Completion, Failure, Request, Usage
+from promptops.messages import Completion, Failure, Lost, Request, Usage
 from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
 
@@ -70,7 +70,7 @@ def test_attempts_are_bounded_and_the_failure_says_why(script, time) -> None:
 
 def test_somebodys_own_error_is_not_tried_again(script, time) -> None:
     failed = answer(script(ProviderError("bot raised KeyError")), time)
-    assert failed == Failure(kind="error", message="bot raised KeyError", attempts=1)
+    assert failed == Failure(kind="error", message="bot raised KeyError", attempts=1, lost=Lost(unknown=1))
 
 
 def test_the_pause_is_random_between_nothing_and_its_limit(script, time) -> None:
@@ -114,7 +114,10 @@ def test_one_deadline_ends_a_call_whatever_the_provider_does(time) -> None:
 
     failed = answer(Hanging(), time, deadline=0.02)
     assert failed == Failure(
-        kind="timeout.total", message="the model gave no answer within 0.02 s", attempts=1
+        kind="timeout.total",
+        message="the model gave no answer within 0.02 s",
+        attempts=1,
+        lost=Lost(unknown=1),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptops.errors import Overloaded, ProviderError, Refused, RunStopped, TimedOut, Unreachable
-from promptops.messages import Completion, Failure, Request
+from promptops.messages import Completion, Failure, Lost, Request
 from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
 from promptops.runs.routing import Routed, Way
@@ -90,7 +90,7 @@ def test_a_refused_key_ends_the_run_unless_the_route_says_otherwise(script, time
 
 def test_when_nobody_answers_the_failure_is_the_last_ones(script, time) -> None:
     both = route(time, script(BUSY), script(TimedOut("slow", cause="idle")))
-    assert both.ask() == [Failure(kind="timeout.idle", message="slow", attempts=4)]
+    assert both.ask() == [Failure(kind="timeout.idle", message="slow", attempts=4, lost=Lost(unknown=2))]
     with pytest.raises(TimedOut):
         asyncio.run(both.routed.complete(REQUEST))
     assert asyncio.run(route(time, script("x"), script("y")).routed.complete(REQUEST)).text == "x"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
-from promptops.messages import Answer, Completion, Failure, Usage
+from promptops.messages import Answer, Completion, Failure, Lost, Usage
 from promptops.runs.recorded import NO_BASELINE
 from promptops.runs.spending import Spending
 from promptops.samples import Pair
@@ -84,3 +85,14 @@ def test_part_of_a_sum_says_how_much_is_missing_from_it() -> None:
 
 def test_a_free_model_costs_nothing_and_that_is_known() -> None:
     assert summed([(paid(0.0), paid(0.0))]).usd == 0.0
+
+
+def test_attempts_that_no_answer_came_to_are_paid_as_far_as_anybody_knows() -> None:
+    answered = replace(paid(1.0, attempts=3), lost=Lost(usd=0.25, unknown=1))
+    failed = Failure(kind="malformed", message="no JSON", attempts=2, lost=Lost(usd=0.5, unknown=1))
+    found = summed([(answered, failed), (paid(2.0), paid(None))])
+    assert (found.usd, found.billed.unpriced, found.lost.unpriced) == (3.75, 1, 2)
+    assert found.accounts["candidate", ""].lost.usd == 0.5
+    only = summed([(failed, replace(failed, lost=Lost(unknown=2)))])
+    assert (only.usd, only.lost.unpriced) == (0.5, 3)
+    assert summed([(replace(failed, lost=Lost(unknown=2)),) * 2]).usd is None, "unknown is not nothing"
