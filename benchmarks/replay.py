@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -80,6 +81,7 @@ def load() -> None:
     import numpy  # noqa: F401
     import scipy.special  # noqa: F401
 
+    import promptops.cli.app
     import promptops.evaluation.testing
     import promptops.providers.openai
     import promptops.stats.metric
@@ -89,10 +91,12 @@ def load() -> None:
 
 def run_test(folder: Path, on_progress: Callable[[Any], None] | None = None) -> Any:
     """`promptops test` of the work tree against what is committed."""
+    from promptops.cli.app import GARBAGE_AFTER
     from promptops.evaluation.evaluate import Options
     from promptops.evaluation.testing import Selection, test_prompts
     from promptops.workspace import open_workspace
 
+    gc.set_threshold(GARBAGE_AFTER)  # as the program does when it starts
     tested = asyncio.run(
         test_prompts(
             open_workspace(folder, dict(os.environ)),
