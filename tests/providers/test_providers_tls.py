@@ -62,7 +62,9 @@ class Proxy:
 
 
 @asynccontextmanager
-async def connect_proxy(*, answer: bytes = b"200 Connection established") -> AsyncIterator[Proxy]:
+async def connect_proxy(
+    *, answer: bytes = b"200 Connection established", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Proxy]:
     """A proxy that connects to where it is told, if its answer is 200."""
     proxy = Proxy()
     tasks: set[asyncio.Task[Any]] = set()
@@ -95,7 +97,7 @@ async def connect_proxy(*, answer: bytes = b"200 Connection established") -> Asy
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy
@@ -201,6 +203,34 @@ def test_https_goes_through_a_connect_proxy_and_stays_closed_to_it(
     assert asked[0].startswith(f"CONNECT localhost:{port} HTTP/1.1")
     assert "proxy-authorization: basic dxnlcjp3b3jk" in asked[0].lower()
     assert "sk-not" not in asked[0]
+
+
+@needs_openssl
+def test_a_proxy_that_is_reached_by_https_is_trusted_as_a_server_is(
+    serve, reply, chat, authority, monkeypatch
+) -> None:
+    async def run() -> tuple[Completion, list[str]]:
+        async with (
+            serve(reply(chat("hello")), tls=authority.server) as server,
+            connect_proxy(tls=authority.server) as proxy,
+        ):
+            monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{proxy.port}")
+            return await ask(secure(server), ca_file=authority.ca), proxy.asked
+
+    answer, asked = asyncio.run(run())
+    assert (answer.text, len(asked)) == ("hello", 1)
+
+
+def test_http_goes_through_a_proxy_that_is_told_who_asks(serve, reply, chat, monkeypatch) -> None:
+    async def run() -> tuple[Completion, str]:
+        async with serve(reply(chat("hello"))) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", f"user:w%40rd@127.0.0.1:{proxy.port}")
+            return await ask("http://models.invalid/v1"), proxy.heads[0]
+
+    answer, head = asyncio.run(run())
+    assert answer.text == "hello"
+    assert head.startswith("POST http://models.invalid/v1/chat/completions HTTP/1.1\r\n")
+    assert "proxy-authorization: basic dxnlcjp3qhjk" in head.lower()
 
 
 @needs_openssl
