@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,41 @@ def build_scorer(
         return _built(spec, _kind(spec), response_format, root, _template(template), load)
     except ValueError as error:
         raise ConfigError(f"scorer {name!r}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that a scorer is made of, so that another process can make the same one."""
+
+    name: str
+    spec: ScorerSpec
+    response_format: Mapping[str, Any] | None
+    root: Path
+    template: str
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is a program of somebody's own, which may do anything to the process it runs in."""
+        return self.spec.python is not None
+
+    @property
+    def may_hang(self) -> bool:
+        """Whether it looks for a pattern, which may go back over an answer without end."""
+        return self.spec.regex is not None or self.spec.json_schema is not None
+
+    def build(self) -> Scorer:
+        """Make the scorer.
+
+        Raises:
+            ConfigError: as build_scorer.
+        """
+        return build_scorer(
+            self.name,
+            self.spec,
+            response_format=self.response_format,
+            root=self.root,
+            template=self.template,
+        )
 
 
 def _kind(spec: ScorerSpec) -> str:

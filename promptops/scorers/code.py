@@ -49,7 +49,7 @@ class Python:
             return Score(value=self.value_range[0], reason=f"{self.path.text} is missing")
         try:
             result = self.function(output or "", _plain(sample))
-        except Exception as error:  # noqa: BLE001  whatever somebody's function raises, the run goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a function raises, the run goes on
             return Score(value=None, reason=reason(f"the scorer raised {type(error).__name__}: {error}"))
         return self._read(result)
 

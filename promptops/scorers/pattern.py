@@ -1,8 +1,8 @@
 """`regex`: a Python pattern is found in the answer.
 
 `re.search`, so a pattern without anchors may match anywhere; `.` stops at line ends. A pattern that may
-backtrack for ever cannot be recognised cheaply: here is only a limit on the length of the answer; patterns of
-people who are not trusted belong in a process with limits of its own.
+backtrack for ever cannot be recognised cheaply: here is only a limit on the length of the answer. The limit on the
+time is that of every scorer (watch.py, workers.py).
 """
 
 from __future__ import annotations
