@@ -1,4 +1,4 @@
-"""`promptops test` on the real local model with eight calls in flight: nothing lost, and every answer the recorded one."""
+"""`promptops test` on the real local model, eight calls in flight: none is lost, every answer is the recorded one."""
 
 from __future__ import annotations
 
