@@ -15,6 +15,7 @@ from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.costs import kept_ledger
 from promptops.evaluation.ledger import Look, at_level, next_look, take_look
+from promptops.evaluation.measuring import Measuring, measuring
 from promptops.evaluation.models import Answering
 from promptops.evaluation.ordering import arrange
 from promptops.evaluation.plan import Plan
@@ -25,13 +26,14 @@ from promptops.evaluation.stopping import about_order
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
+from promptops.prompts.model import Prompt
 from promptops.report import Report
 from promptops.reports.machine import report_json
 from promptops.rules import summarise
 from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
-from promptops.runs.replay import Arms, Progress, replay
+from promptops.runs.replay import Arm, Arms, Progress, replay
 from promptops.runs.spending import Spending
 from promptops.samples import Pair, Sample, Score
 from promptops.version import tool_version
@@ -65,20 +67,24 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         folder = workspace.state / "runs" / plan.run
         journal = stack.enter_context(await Journal.open_when_free(folder, _header(plan), say=options.say))
         spending = stack.enter_context(kept_ledger(plan, journal))
+        at_once = max(1, limits.concurrency)
+        scoring = stack.enter_context(measuring(plan.scorers, limit=limits.scoring, most=at_once))
+        plan = replace(plan, scorers=scoring.scorers)
         async with open_endpoints(
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
             answering = Answering(plan, journal, recorded=options.recorded)
-            ask = _asking(plan, endpoints, journal, cache, spending, answering, recorded=options.recorded)
-            course = _course(plan, journal) if plan.sequential else None
+            ask = _asking(
+                plan, endpoints, journal, cache, spending, answering, scoring, recorded=options.recorded
+            )
+            course = _course(plan, journal, scoring) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
             if course is not None:
-                at_once = max(1, limits.concurrency)
                 progress = await course.run(ask, at_once=at_once, on_progress=options.on_progress)
             else:
                 progress = await ask(
                     asked_repeatedly(_numbered(plan), n=plan.samples.n, repeats=plan.repeats),
-                    finished=lambda sample, pair: _measure(plan, columns, sample, pair),
+                    finished=lambda sample, pair: _measure(plan, columns, scoring, pair),
                     total=plan.pairs,
                     on_progress=options.on_progress,
                 )
@@ -98,6 +104,7 @@ def _asking(
     cache: Cache,
     spending: Spending,
     answering: Answering,
+    scoring: Measuring,
     *,
     recorded: bool,
 ) -> Ask:
@@ -112,12 +119,12 @@ def _asking(
     ) -> Progress:
         def count(sample: Sample, pair: Pair) -> None:
             spending.add(pair)
-            finished(sample, pair)
+            scoring.take(sample, pair, finished)
             answering.add(pair)
 
-        return await replay(
+        progress = await replay(
             samples,
-            ask=_arms(plan, endpoints),
+            ask=_arms(plan, endpoints, scoring),
             finished=count,
             journal=journal,
             cache=cache,
@@ -131,11 +138,13 @@ def _asking(
             total=total,
             on_progress=on_progress,
         )
+        await scoring.settle()
+        return progress
 
     return ask
 
 
-def _course(plan: Plan, journal: Journal) -> Course:
+def _course(plan: Plan, journal: Journal, scoring: Measuring) -> Course:
     """Put the samples of a sequential test in their order; it is watched at the level that its look will have."""
     order = arrange(
         plan.samples,
@@ -150,7 +159,7 @@ def _course(plan: Plan, journal: Journal) -> Course:
         order,
         lambda asked: at_level(plan, next_look(plan, begun=begun, asked=asked)).policy,
         compared=plan.baseline is not None,
-        measure=lambda columns, sample, pair: _measure(plan, columns, sample, pair),
+        measure=lambda columns, sample, pair: _measure(plan, columns, scoring, pair),
     )
 
 
@@ -217,22 +226,22 @@ def _cache_age(plan: Plan) -> float:
     return -1.0 if timed else plan.workspace.config.limits.cache_max_age
 
 
-def _arms(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Arms:
+def _arms(plan: Plan, endpoints: Mapping[str, Endpoint], scoring: Measuring) -> Arms:
+    def asked(prompt: Prompt) -> Arm:
+        one = arm(prompt, endpoints)
+        return replace(one, asks=scoring.held(one.asks))
+
     return Arms(
-        baseline=arm(plan.baseline.prompt, endpoints) if plan.baseline else None,
-        candidate=arm(plan.candidate.prompt, endpoints),
+        baseline=asked(plan.baseline.prompt) if plan.baseline else None,
+        candidate=asked(plan.candidate.prompt),
     )
 
 
-def _measure(plan: Plan, columns: Columns, sample: Sample, pair: Pair) -> None:
-    """Score both answers of a pair and write them down; the pair is forgotten afterwards."""
-    baseline = pair.baseline if plan.baseline else None
-    columns.put_answers(pair.index, baseline, pair.candidate)
-    columns.put_scores(
-        pair.index,
-        None if baseline is None else score_answer(plan.scorers, sample, baseline),
-        score_answer(plan.scorers, sample, pair.candidate),
-    )
+def _measure(plan: Plan, columns: Columns, scoring: Measuring, pair: Pair) -> None:
+    """Write down what is measured of both answers of a pair, and their scores; the pair is forgotten afterwards."""
+    before, after = scoring.scores(pair)
+    columns.put_answers(pair.index, pair.baseline if plan.baseline else None, pair.candidate)
+    columns.put_scores(pair.index, before if plan.baseline else None, after)
 
 
 def score_answer(scorers: Mapping[str, Scorer], sample: Sample, answer: Answer) -> dict[str, Score]:

@@ -17,7 +17,7 @@ from promptops.evaluation.arms import check_provider
 from promptops.evaluation.digests import digests_of, named
 from promptops.evaluation.policy import policy_of
 from promptops.evaluation.repeating import check_repeats
-from promptops.evaluation.scoring import placed
+from promptops.evaluation.scoring import Placed
 from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
 from promptops.evaluation.stopping import check_sequential
 from promptops.gate import Policy
@@ -28,7 +28,7 @@ from promptops.reading import Contender
 from promptops.records import AnchorTest, Evidence
 from promptops.samples import Sample
 from promptops.sampling import SampleSet, SampleSource, survey
-from promptops.scorers.build import build_scorer
+from promptops.scorers.build import Recipe
 from promptops.scorers.defaults import default_scorers
 from promptops.workspace import Workspace
 
@@ -172,15 +172,14 @@ def scorers_of(
 
 
 def _scorer(name: str, spec: ScorerSpec, prompt: Prompt, workspace: Workspace) -> Scorer:
-    scorer = build_scorer(
-        name,
-        spec,
+    recipe = Recipe(
+        name=name,
+        spec=spec,
         response_format=prompt.spec.response_format,
         root=workspace.folder,
         template=prompt.spec.template,
     )
-    # Only a function can return what it did not declare.
-    return placed(scorer, name, prompt) if spec.python is not None else scorer
+    return Placed(scorer=recipe.build(), recipe=recipe, prompt=prompt)
 
 
 def check_renders(prompts: list[Prompt], samples: Iterable[Sample]) -> None:

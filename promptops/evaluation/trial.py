@@ -11,6 +11,7 @@ from promptops.errors import ConfigError, NotFound, NothingToDo
 from promptops.evaluation.arms import arm, check_provider, open_endpoints
 from promptops.evaluation.changes import answer_text, as_text, describe
 from promptops.evaluation.evaluate import score_answer
+from promptops.evaluation.measuring import movable
 from promptops.evaluation.past import last_report
 from promptops.evaluation.plan import check_renders, scorers_of
 from promptops.messages import Answer, Completion
@@ -59,14 +60,16 @@ async def try_prompt(workspace: Workspace, wanted: Trial, *, say: Callable[[str]
         check_provider(workspace.config, one)
     check_renders(arms, samples)
     pairs, cost = await _ask(workspace, baseline, candidate, samples, recorded=wanted.recorded, say=say)
+    with movable(scorers, limit=workspace.config.limits.scoring) as (measured, _):
+        tried = [
+            _tried(sample, pair, measured, baseline) for sample, pair in zip(samples, pairs, strict=True)
+        ]
     versions = [one.side.short if one.side.version else one.side.ref for one in (baseline, candidate) if one]
     return Shown(
         prompt=candidate.prompt.id,
         title=" → ".join(versions),
         difference=diff(baseline.prompt, candidate.prompt) if baseline else None,
-        tried=tuple(
-            _tried(sample, pair, scorers, baseline) for sample, pair in zip(samples, pairs, strict=True)
-        ),
+        tried=tuple(tried),
         cost=cost,
     )
 
