@@ -18,6 +18,7 @@ NARROWEST: Final = 80
 WIDEST: Final = 200
 _ROOMY: Final = 110  # from here on there is a place for dates, and for whole names
 _GAP: Final = "  "
+_FINE: Final = ("PASS", "OBSERVED")
 
 
 def blame_lines(found: dict[str, Any], columns: int) -> list[str]:
@@ -54,7 +55,13 @@ def _cells(line: dict[str, Any], *, roomy: bool, several: bool) -> tuple[str, ..
     released = f"v{line['version']} {line['how']}" if line["version"] else "unreleased"
     longest = 20 if roomy else 8
     date = (line["date"] or "")[:10] if roomy and not line["is_cut"] else ""
-    return (_commit(line), fitting(_author(line), longest), date, released, fitting(live, 2 * longest))
+    return (
+        _commit(line),
+        fitting(_author(line), longest),
+        date,
+        released,
+        fitting(live, 2 * longest if roomy else 10),
+    )
 
 
 def _commit(line: dict[str, Any]) -> str:
@@ -90,7 +97,7 @@ def _verdict(one: dict[str, Any]) -> str:
 def numbers(metrics: Sequence[dict[str, Any]]) -> list[str]:
     """Return what decided, in words: every metric that gates; whether answers came only where they did not."""
     rows = [row for row in metrics if row.get("role", "observe") != "observe"]
-    chosen = [row for row in rows if row.get("name") != "answered" or row.get("status") != "PASS"]
+    chosen = [row for row in rows if row.get("name") != "answered" or row.get("status") not in _FINE]
     return [_number(row) for row in chosen if row.get("candidate_mean") is not None]
 
 
