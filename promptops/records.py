@@ -215,6 +215,16 @@ def parse_version(data: bytes, *, path: str) -> Version:
         IntegrityError: the digest is not that of the body.
     """
     version = _parse(Version, data, path)
+    check_body(version, path=path)
+    return version
+
+
+def check_body(version: Version, *, path: str) -> None:
+    """Compare a version's digest with its body.
+
+    Raises:
+        IntegrityError: the digest is not that of the body.
+    """
     try:
         actual = body_digest(version.body)
     except InvalidInput as error:
@@ -224,7 +234,6 @@ def parse_version(data: bytes, *, path: str) -> Version:
             f"{path}: the digest says {short(version.digest)}, the body is {short(actual)}; "
             "restore the file from git"
         )
-    return version
 
 
 def parse_release(data: bytes, *, path: str) -> Release:
@@ -254,12 +263,18 @@ def parse_evidence(data: bytes, *, path: str, digest: str | None = None) -> Evid
     return _validate(Evidence, values, path, None)
 
 
-def is_canonical(data: bytes, record: Version | Release | Evidence) -> bool:
-    """Whether these bytes, from which the record was read, are its canonical bytes."""
+def as_written(model: type[Record], data: bytes) -> Record | None:
+    """Return the record of which these are the canonical bytes, None if they are of none: read the quick way.
+
+    A version's digest is not compared with its body here.
+    """
     try:
-        return canonical(record) == data
-    except InvalidInput:  # a NaN, a NUL: read all right, and never written
-        return False
+        values = json.loads(data) if model is Evidence else read_written(data.decode())
+        record = model.model_validate(values)
+        assert isinstance(record, Version | Release | Evidence)
+        return record if canonical(record) == data else None
+    except (ValueError, InvalidInput, RecursionError):  # pydantic's ValidationError is a ValueError
+        return None
 
 
 def short(digest: str) -> str:
@@ -289,22 +304,12 @@ def _parse(model: type[Record], data: bytes, path: str) -> Record:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InvalidFile([Problem(path, data.count(b"\n", 0, error.start) + 1, 1, "not UTF-8")]) from error
-    if (written := _as_written(model, text, data)) is not None:
+    if (written := as_written(model, data)) is not None:
         return written
     root = read_nodes(text, path=path)
     if root is None:
         raise InvalidFile([Problem(path, 1, 1, "is empty")])
     return _validate(model, plain_data(root), path, root)
-
-
-def _as_written(model: type[Record], text: str, data: bytes) -> Record | None:
-    """Return the record if these are its canonical bytes, read the quick way; None: ask the reader of all YAML."""
-    try:
-        record = model.model_validate(read_written(text))
-        assert isinstance(record, Version | Release | Evidence)
-        return record if canonical(record) == data else None
-    except (ValidationError, InvalidInput):
-        return None
 
 
 def _validate(model: type[Record], values: Any, path: str, root: Node | None) -> Record:

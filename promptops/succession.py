@@ -72,15 +72,15 @@ def fallbacks(previous: Release | None, kind: Kind, version: int) -> list[Fallba
     return [was, *rest][:MAX_FALLBACKS]
 
 
-def illegal_step(previous: Release | None, release: Release) -> str | None:
-    """Say why a record cannot follow another, None where it can."""
+def illegal_step(previous: Release | None, release: Release, *, linked: Previous | None = None) -> str | None:
+    """Say why a record cannot follow another, None where it can; `linked` is `link(previous)`, if that is known."""
     if previous is None:
         return None if release.sequence == 1 else f"starts at sequence {release.sequence}, not at 1"
     if (release.id, release.environment) != (previous.id, previous.environment):
         return f"is of {release.id} in {release.environment}, not of {previous.id} in {previous.environment}"
     if release.sequence != previous.sequence + 1:
         return f"goes from sequence {previous.sequence} to {release.sequence}"
-    if release.previous != link(previous):
+    if release.previous != (linked or link(previous)):
         return f"sequence {release.sequence} does not name the hash of the record before it"
     if release.version == previous.version:
         return f"v{release.version} is live already"

@@ -6,6 +6,7 @@ difference applied. Renames are not guessed: who moved is known by the prompt's 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,8 +40,10 @@ class Commit:
 State = dict[str, TreeEntry]
 
 
-def walk(repo: Repo, ref: str, *folders: str) -> list[Commit]:
+def walk(repo: Repo, ref: str, *folders: str, since: str | None = None) -> list[Commit]:
     """Return the commits that touched these folders, newest first, parents after their children.
+
+    With `since` only those that are not behind that commit; a parent that is in no list is behind it.
 
     Raises:
         RepoError: no such commit.
@@ -56,6 +59,7 @@ def walk(repo: Repo, ref: str, *folders: str) -> list[Commit]:
     ]
     options += ["--no-abbrev", "--no-renames", "--no-color", "--no-ext-diff", "--ignore-submodules=none"]
     options += [f"--format=tformat:{_FIELDS}", "--end-of-options", ref]
+    options += [f"^{since}"] if since else []
     paths = [folder for folder in folders if folder not in ("", ".")]
     raw = repo.read("log", *options, "--", *paths)
     return list(_commits(raw.decode(errors="surrogateescape").split("\0"), repo.cut()))
@@ -103,6 +107,60 @@ def states(commits: list[Commit]) -> Iterator[tuple[Commit, State, tuple[State, 
             children[parent] -= 1
             if not children[parent]:
                 kept.pop(parent, None)
+
+
+Shelves = dict[str, State]
+
+
+def shelves_of(entries: Mapping[str, TreeEntry], folder: str) -> Shelves:
+    """Return the files below a folder by the name that follows it in their path."""
+    found: Shelves = {}
+    for path, entry in entries.items():
+        found.setdefault(shelf_of(path, folder), {})[path] = entry
+    return found
+
+
+def shelf_of(path: str, folder: str) -> str:
+    """Return the name that follows a folder in a path."""
+    return path.removeprefix(f"{folder}/").partition("/")[0]
+
+
+def shelf_states(
+    commits: list[Commit], folder: str, before: Mapping[str, Shelves]
+) -> Iterator[tuple[Commit, Shelves, tuple[Shelves, ...]]]:
+    """Yield every commit, oldest first, with its files and its parents' files, by the name that follows the folder.
+
+    A thousand folders cost no more than the one that changed: the others are the same objects in parent and child.
+    `before` are the files of the parents that are in no list.
+    """
+    needed = Counter(parent for commit in commits for parent in commit.parents)
+    kept: dict[str, Shelves] = {}
+    for commit in reversed(commits):
+        parents = tuple(kept.get(parent) or before.get(parent, {}) for parent in commit.parents)
+        kept[commit.oid] = shelves = _replaced(parents[0] if parents else {}, commit.changes, folder)
+        for name, shelf in [pair for other in parents[1:] for pair in other.items()]:
+            # What a merge took from its other side is that side's object: the next comparison is quick again.
+            if shelves.get(name) is not shelf and shelves.get(name) == shelf:
+                shelves[name] = shelf
+        yield commit, shelves, parents
+        for parent in commit.parents:
+            needed[parent] -= 1
+            if not needed[parent]:
+                kept.pop(parent, None)
+
+
+def _replaced(before: Shelves, changes: Mapping[str, TreeEntry | None], folder: str) -> Shelves:
+    after, fresh = dict(before), set[str]()
+    for path, entry in changes.items():
+        name = shelf_of(path, folder)
+        if name not in fresh:
+            fresh.add(name)
+            after[name] = dict(after.get(name, {}))
+        if entry is None:
+            after[name].pop(path, None)
+        else:
+            after[name][path] = entry
+    return after
 
 
 def _applied(before: State, changes: Mapping[str, TreeEntry | None]) -> State:

@@ -12,7 +12,7 @@ from promptops.gitstore.moving import Committed
 from promptops.gitstore.references import find_prompt
 from promptops.gitstore.releases import read_releases, release_files
 from promptops.gitstore.repo import Repo
-from promptops.records import Evidence, SampleSet, Version, body_digest, canonical, sha256
+from promptops.records import Arm, Evidence, Release, SampleSet, Version, body_digest, canonical, sha256
 from promptops.succession import following
 
 AT = "2026-01-05T10:00:00Z"
@@ -51,10 +51,10 @@ def frozen(number: int, prompt: str = "greet") -> Version:
     return Version(id=prompt, version=number, digest=digest, path=path, source=source, partials={}, body=body)
 
 
-def seen_by_the_gate(version: Version, verdict: str = "pass") -> Evidence:
+def seen_by_the_gate(version: Version, verdict: str = "pass", baseline: Release | None = None) -> Evidence:
     return Evidence(
         prompt=version.id,
-        baseline=None,
+        baseline=Arm(version=baseline.version, digest=baseline.digest) if baseline else None,
         candidate=version.digest,
         samples=SampleSet(digest=sha256(b"samples"), n=300),
         policy=sha256(b"policy"),
@@ -77,7 +77,7 @@ def release(
     branch = more.pop("branch", None)
     now = read_releases(repo, branch or "HEAD", prompt=version.id)
     previous = now.live(version.id, environment)
-    evidence = seen_by_the_gate(version)
+    evidence = seen_by_the_gate(version, baseline=previous if kind == "promote" else None)
     digest = sha256(canonical(evidence))
     record = following(
         previous,

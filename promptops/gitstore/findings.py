@@ -1,0 +1,40 @@
+"""What a check of release files has to say, one finding a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """`ERROR` is exit 6; a `WARNING` is for people; `UNCHECKED` could not be looked at."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Finding:
+    """One thing that is wrong, odd or out of sight; `commit` is the one that made it so, if it is known."""
+
+    severity: Severity
+    path: str
+    commit: str | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.path} ({self.commit[:10]})" if self.commit else self.path
+        return f"{where}: {self.message}"
+
+
+def error(path: str, message: str, commit: str | None = None) -> Finding:
+    return Finding(severity=Severity.ERROR, path=path, commit=commit, message=message)
+
+
+def warning(path: str, message: str, commit: str | None = None) -> Finding:
+    return Finding(severity=Severity.WARNING, path=path, commit=commit, message=message)
+
+
+def unchecked(path: str, message: str, commit: str | None = None) -> Finding:
+    return Finding(severity=Severity.UNCHECKED, path=path, commit=commit, message=message)

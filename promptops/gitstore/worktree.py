@@ -1,0 +1,69 @@
+"""The release files of the work tree against those of the commit: what a program would load, byte by byte.
+
+Git's own word is not enough: it looks at a file's time and size first, and not at all at paths that were marked to be
+left alone. Lines may end in CRLF as a checkout writes them, all of them in a file or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from promptops.gitstore.findings import Finding, error
+from promptops.gitstore.releasefiles import place_of
+from promptops.gitstore.releases import folder
+from promptops.gitstore.repo import Repo, TreeEntry
+
+_RESTORE = "restore it with git restore --staged --worktree, or delete it"
+_WHAT = {"?": "is not committed", "!": "is ignored by git, and would be loaded", "D": "was deleted by hand"}
+
+
+def work_tree_findings(repo: Repo, commit: str, root: str) -> Iterator[Finding]:
+    """Yield what the work tree has otherwise than the commit, if that is HEAD's."""
+    if repo.work_tree is None or commit != repo.head():
+        return
+    changed = repo.changed(folder(root))
+    for path, letters in sorted(changed.items()):
+        what = _WHAT.get(letters.strip()[:1], "was edited by hand")
+        yield error(path, f"{what}; {_RESTORE}")
+    entries = repo.tree(commit, folder(root))
+    for path, entry in entries.items():
+        if path not in changed and not _is_same(repo.work_tree / path, entry):
+            yield error(path, f"was edited by hand, and git was told not to look; {_RESTORE}")
+    for path in _found(repo.work_tree, folder(root)):
+        if path not in entries and path not in changed and place_of(path, root) is not None:
+            yield error(path, f"{_WHAT['!']}; {_RESTORE}")
+
+
+def _is_same(path: Path, entry: TreeEntry) -> bool:
+    """Whether a file has the bytes of an object; one that is not there at all is left to git (a sparse checkout)."""
+    if not entry.is_file:
+        return True
+    try:
+        if path.is_symlink():
+            return False
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    if _name(content, entry.oid) == entry.oid:
+        return True
+    ends = content.count(b"\r\n")
+    return ends == content.count(b"\n") > 0 and _name(content.replace(b"\r\n", b"\n"), entry.oid) == entry.oid
+
+
+def _name(content: bytes, like: str) -> str:
+    """Return the name that git gives to these bytes, by the same hash as a name that it gave."""
+    data = b"blob %d\0%b" % (len(content), content)
+    return (
+        hashlib.sha256(data) if len(like) == 64 else hashlib.sha1(data, usedforsecurity=False)
+    ).hexdigest()
+
+
+def _found(top: Path, start: str) -> Iterator[str]:
+    for place, _, names in os.walk(top / start):
+        inside = Path(place).relative_to(top).as_posix()
+        yield from (f"{inside}/{name}" for name in names)
