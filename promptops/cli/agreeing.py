@@ -61,7 +61,8 @@ def _money(plan: Plan) -> Money | None:
     from promptops.evaluation.outlook import price_of
 
     found = price_of(plan, earlier_tests(plan.workspace, plan.id, plan.evidence))
-    return found if found.usd is not None or _leaves_here(plan) else None
+    known = found.usd is not None or found.guess is not None
+    return found if known or _leaves_here(plan) else None
 
 
 def _leaves_here(plan: Plan) -> bool:
@@ -79,7 +80,8 @@ def _leaves_here(plan: Plan) -> bool:
 def _wants_asking(money: Money | None, plan: Plan) -> bool:
     if money is None:
         return False
-    return money.usd is None or money.usd * plan.calls >= ASK_FROM
+    usd = money.usd if money.guess is None else money.guess.most
+    return usd is None or usd * plan.calls >= ASK_FROM
 
 
 def _said(money: Money | None, plan: Plan) -> str:
@@ -89,6 +91,8 @@ def _said(money: Money | None, plan: Plan) -> str:
         return ""
     if money.usd is not None:
         return f", about {dollars(money.usd * plan.calls)} {money.source}"
+    if guessed := money.guessed(plan.calls):
+        return f", {guessed}"
     budget = plan.workspace.config.limits.budget_usd
     blind = "; a budget stops nothing whose price is unknown" if budget else ""
     return f", cost unknown ({money.source}{blind})"

@@ -51,7 +51,7 @@ def _about_stopping(found: Outlook) -> list[str]:
 
 def _money(found: Outlook, calls: int) -> str:
     if found.price.usd is None:
-        return f"cost unknown ({found.price.source})"
+        return found.price.guessed(calls) or f"cost unknown ({found.price.source})"
     return f"about {dollars(found.price.usd * calls)} ({found.price.source})"
 
 

@@ -17,6 +17,7 @@ from promptops.evaluation.earlier import (
     tokens_a_call,
     usd_a_call,
 )
+from promptops.evaluation.guessing import CHARACTERS_A_TOKEN, Guess, guess
 from promptops.evaluation.ledger import about, next_look
 from promptops.evaluation.plan import Plan
 from promptops.evaluation.pricing import Known, price_list
@@ -32,6 +33,7 @@ from promptops.evaluation.prospects import (
 )
 from promptops.messages import Usage
 from promptops.prompts.render import split_model
+from promptops.reports.numbers import dollars
 from promptops.rules import ANSWERED, Policy, Rule
 from promptops.samples import Sample
 from promptops.sampling import SampleSet
@@ -41,10 +43,20 @@ from promptops.stats.stopping import expected_stop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """About what a call costs, and how that is known; `usd` is None where nobody knows."""
+    """About what a call costs, and how that is known; `usd` is None where nobody knows, and may then be guessed."""
 
     usd: float | None
     source: str
+    guess: Guess | None = None
+
+    def guessed(self, calls: int) -> str:
+        """Say what so many calls may cost, where it is only guessed."""
+        if self.guess is None:
+            return ""
+        if self.guess.most is not None:
+            return f"at most ~{dollars(self.guess.most * calls)} ({self.source})"
+        sent = f"~{dollars(self.guess.sent * calls)} for what is sent"
+        return f"{sent}, and more for answers of unknown length ({self.source})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,15 +241,24 @@ def price_of(plan: Plan, tests: Sequence[Past]) -> Money:
         return Money(
             usd=None, source=f"no price of {', '.join(unpriced)} is known; prices in promptops.yaml tell it"
         )
+    known = [price for price in prices.values() if price is not None]
     tokens = tokens_a_call(tests) or recorded_tokens(plan.samples.source)
     if tokens is None:
-        return Money(
-            usd=None, source="no earlier test and no recorded usage says how many tokens a call takes"
-        )
-    known = [price for price in prices.values() if price is not None]
+        rates = {model: price.rates for model, price in prices.items() if price is not None}
+        return _guessed(guess(plan, rates), known[0])
     usage = Usage(input_tokens=round(tokens[0]), output_tokens=round(tokens[1]))
     each = [price.rates.dollars(usage) or 0.0 for price in known]
     return Money(usd=sum(each) / len(each), source=f"by {known[0].source}")
+
+
+def _guessed(guess: Guess | None, price: Known) -> Money:
+    if guess is None:
+        return Money(
+            usd=None, source="no earlier test and no recorded usage says how many tokens a call takes"
+        )
+    longest = ", the longest answers" if guess.most is not None else ""
+    by_length = f"estimated by length, ~{CHARACTERS_A_TOKEN} characters a token{longest}, by {price.source}"
+    return Money(usd=None, source=by_length, guess=guess)
 
 
 def _price(plan: Plan, model: str) -> Known | None:

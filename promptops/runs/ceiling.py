@@ -28,14 +28,15 @@ def most_tokens(request: Request) -> int | None:
 
 def ceiling(request: Request, price: Callable[[str, Usage], float | None]) -> float | None:
     """Return the US dollars that one attempt can cost at most, None where nobody can know."""
-    written = most_tokens(request)
-    read = _bytes(request)
-    if written is None or read is None:
+    written, text = most_tokens(request), sent_text(request)
+    if written is None or text is None:
         return None
+    read = len(text.encode("utf-8", "surrogatepass")) + _BETWEEN * (len(request.messages) + 1)
     return price(request.model, Usage(input_tokens=read, output_tokens=written))
 
 
-def _bytes(request: Request) -> int | None:
+def sent_text(request: Request) -> str | None:
+    """Return all that a model is sent as one text; None where some of it is no text."""
     if not all(message.content is None or isinstance(message.content, str) for message in request.messages):
         return None
     parts: list[Any] = [
@@ -44,9 +45,8 @@ def _bytes(request: Request) -> int | None:
     ]
     parts += [[tool.name, tool.description, _plain(tool.parameters)] for tool in request.tools]
     parts.append(_plain(request.response_format))
-    # Written without escapes: they would only make it longer, but a lone surrogate cannot be encoded otherwise.
-    text = json.dumps(parts, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
-    return len(text) + _BETWEEN * (len(request.messages) + 1)
+    # Escapes would only make it longer.
+    return json.dumps(parts, ensure_ascii=False, default=str)
 
 
 def _calls(calls: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from cli_help import CONFIG, ID, SAMPLES, N, Project, sample
@@ -102,10 +103,6 @@ def test_weights_cost_samples(project: Project) -> None:
 def test_money_comes_from_prices_and_recorded_tokens_and_is_held_against_the_budget(project: Project) -> None:
     project.reword("thorough")
     project.write("promptops.yaml", PRICED)
-    said = project.run("test", "--dry-run")
-    assert (
-        "cost unknown (no earlier test and no recorded usage says how many tokens a call takes)" in said.out
-    )
     write_samples(project, usage={"input_tokens": 1000, "output_tokens": 100})
     said = project.run("test", "--dry-run")
     assert "up to 240 calls, about $0.17 (by the prices in promptops.yaml)" in said.out
@@ -121,7 +118,51 @@ def test_what_tokens_nobody_could_have_used_are_not_counted(project: Project) ->
     project.reword("thorough")
     project.write("promptops.yaml", PRICED)
     write_samples(project, usage={"input_tokens": "many", "output_tokens": -1})
-    assert "cost unknown" in project.run("test", "--dry-run").out
+    assert "estimated by length" in project.run("test", "--dry-run").out
+
+
+def test_where_nobody_counted_tokens_the_length_of_the_texts_is_an_estimate_and_says_so(
+    project: Project,
+) -> None:
+    project.reword("thorough")
+    project.write("promptops.yaml", PRICED.replace("input: 0.5", "input: 500"))
+    said = project.run("test", "--dry-run")
+    found = re.search(
+        r"up to 240 calls, ~\$([\d.]+) for what is sent, and more for answers of unknown length", said.out
+    )
+    assert found is not None, said.out
+    assert "(estimated by length, ~4 characters a token, by the prices in promptops.yaml)" in said.out
+    assert 240 * 80 / 4 * 500e-6 < float(found[1]) < 240 * 400 / 4 * 500e-6, "100 to 200 characters a call"
+    plan = project.run("test", "--dry-run", "--json").json["plans"][0]
+    assert plan["usd"] is None, "an estimate is no cost"
+    assert (plan["price"]["guess"]["most"], plan["price"]["usd"]) == (None, None)
+    assert project.run("test", "--json").json["reports"][0]["cost"]["lines"][0]["input_tokens"] is None
+
+
+def test_where_answers_are_bounded_the_estimate_is_a_ceiling(fresh: Project) -> None:
+    fresh.edit("bot/small", "bot/small\nparameters: {max_tokens: 1000}")
+    fresh.write("promptops.yaml", PRICED)
+    said = fresh.run("test", "--dry-run")
+    words = (
+        "(estimated by length, ~4 characters a token, the longest answers, by the prices in promptops.yaml)"
+    )
+    assert f"up to 120 calls, at most ~$0.24 {words}" in said.out
+    asked = fresh.run("test")
+    assert f"at most ~$0.24 {words}" in asked.err
+
+
+def test_an_image_has_no_length(fresh: Project) -> None:
+    rows = [sample(n) for n in range(N)]
+    for row in rows:
+        message = row.pop("inputs")["message"]
+        image = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
+        row["messages"] = [{"role": "user", "content": [{"type": "text", "text": message}, image]}]
+    fresh.write(SAMPLES, "".join(json.dumps(row) + "\n" for row in rows))
+    fresh.write("promptops.yaml", PRICED)
+    said = fresh.run("test", "--dry-run")
+    assert (
+        "cost unknown (no earlier test and no recorded usage says how many tokens a call takes)" in said.out
+    )
 
 
 def test_limits_targets_and_nevers_have_their_own_words(project: Project) -> None:
