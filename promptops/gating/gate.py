@@ -54,8 +54,8 @@ async def gate(
     Raises:
         RepoError: its commits cannot be had. InvalidFile: the base's configuration has problems.
     """
-    repo = Repo.open(folder)
-    change = find_range(repo, wanted.base, wanted.head)
+    change = find_range(Repo.open(folder), wanted.base, wanted.head)
+    repo = Repo.open(folder)  # what was fetched may have made a shallow clone whole
     here = committed_workspace(repo, change.base, folder, environ)
     changed = changed_paths(repo, change)
     with base_world(here, change) as world:
