@@ -26,8 +26,8 @@ Also there: show, export, verify, blame, report, cache (each with --help).
 """
 
 # A run makes many small objects that live for a moment; looking for cycles among them after every 700, as Python does
-# by itself, takes an eighth of its time.
-GARBAGE_AFTER = 20_000
+# by itself, takes an eighth of its time. More than 5,000 would save little and keep more in memory.
+GARBAGE_AFTER = 5_000
 
 app = typer.Typer(
     name="promptops",
