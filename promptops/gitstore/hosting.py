@@ -60,8 +60,9 @@ def _place(host: str, path: str) -> tuple[str, str] | None:
 def pull_request(url: str, branch: str, into: str, *, title: str, body: str, said: str = "") -> PullRequest:
     """Return where a pull request from a pushed branch into another is opened.
 
-    `url` is the remote's, `said` what the server answered to the push of the branch.
+    `url` is the remote's, `said` what the server answered to the push of the branch. The line to type is one line.
     """
+    body = "; ".join(line for line in body.split("\n") if line.strip())
     place = web_place(url)
     visit = _SAID.search(said)
     other = PullRequest(url=visit[1] if visit else None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from promptops.errors import RepoError
 from promptops.gitstore.releases import ReleaseRef, Releases, next_version, read_releases, release_ref
 from promptops.records import Release
+from promptops.succession import link
 from promptops.workspace import Workspace
 
 
@@ -76,12 +77,19 @@ def check_not_behind(found: Ground, environment: str) -> Release | None:
         RepoError: the release branch has a release that this branch lacks.
     """
     here, live = found.here.live(found.prompt, environment), found.live.live(found.prompt, environment)
-    if live is not None and (here is None or here.sequence < live.sequence):
+    if live is not None and not (here is not None and _leads_to(live, here)):
         name = found.ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
         raise RepoError(
             f"{environment} has moved to v{live.version} on {name}; bring it in first: git merge {name}"
         )
     return here
+
+
+def _leads_to(live: Release, here: Release) -> bool:
+    """Whether a pointer is, or comes after, another; how it got further than one step is for `verify` to see."""
+    if here.sequence <= live.sequence:
+        return here == live
+    return here.sequence > live.sequence + 1 or here.previous == link(live)
 
 
 def push_branch(found: Ground) -> str:
