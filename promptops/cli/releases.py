@@ -239,13 +239,25 @@ def export(
         output.write_text(text, encoding="utf-8", newline="\n")
 
 
-def verify(json: Json = False) -> None:
-    """Check every release file and its history: digests, chain, evidence. Exit code 6 if anything is wrong."""
+def verify(
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="REF", help="Judge only what the commits since REF did; for CI."),
+    ] = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Also reach every verdict again from its evidence alone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check every release file and its history: digests, chain, evidence, signatures.
+
+    Exit code 6 if anything is wrong. With --since, 2 if this checkout is too shallow to tell.
+    """
     from promptops.cli.here import workspace
     from promptops.cli.output import show, show_json
     from promptops.releasing.checking import check
 
-    found = check(workspace())
+    found = check(workspace(), since=since, recompute=recompute)
     if json:
         show_json(found.as_json())
     else:

@@ -1,43 +1,190 @@
-"""`promptops verify`: are the committed releases what promptops wrote, and what could not be checked."""
+"""`promptops verify`: are the committed releases what promptops wrote, and what could not be checked.
+
+Where releases are, and who has to sign them, is read from the base: the commit that `--since` names, else the release
+branch. What is checked does not decide by what it is checked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.gitstore.verify import Finding, Severity, verify
-from promptops.workspace import Workspace
+from promptops.config import FILE_NAME
+from promptops.errors import InvalidFile, PromptopsError, RepoError
+from promptops.evaluation.again import reach_again
+from promptops.gitstore.findings import Finding, Severity, error, unchecked, warning
+from promptops.gitstore.references import thaw
+from promptops.gitstore.releasefiles import place_of
+from promptops.gitstore.releases import Releases, folder, read_releases, release_ref
+from promptops.gitstore.signatures import Signers, signers_at
+from promptops.gitstore.verify import verify
+from promptops.gitstore.walk import walk
+from promptops.records import parse_evidence, parse_version
+from promptops.workspace import Workspace, committed_workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
+    """What was found; `since` is the commit after which changes were judged, `again` how many verdicts were reached."""
+
     findings: tuple[Finding, ...]
+    since: str | None = None
+    again: int | None = None
+    hidden: bool = False
 
     @property
     def exit_code(self) -> int:
-        return 6 if any(one.severity == Severity.ERROR for one in self.findings) else 0
+        """6 for any error; 2 if the changes that were asked for could not be looked at: in CI that is no success."""
+        if any(one.severity == Severity.ERROR for one in self.findings):
+            return 6
+        return 2 if self.hidden else 0
 
     def lines(self) -> list[str]:
         found = [f"{one.severity.value}: {one}" for one in self.findings]
+        return [*found, self._summary()]
+
+    def _summary(self) -> str:
         errors = sum(one.severity == Severity.ERROR for one in self.findings)
         if errors:
-            return [
-                *found,
-                f"{errors} error{'s' if errors > 1 else ''}: a release is not what promptops wrote",
-            ]
+            return f"{errors} error{'s' if errors > 1 else ''}: a release is not what promptops wrote"
         open_ones = sum(one.severity == Severity.UNCHECKED for one in self.findings)
         left = f"; {open_ones} could not be checked" if open_ones else ""
-        return [*found, f"every release file and its history is as it was written{left}"]
+        again = (
+            f"; {self.again} verdict{'' if self.again == 1 else 's'} reached again"
+            if self.again is not None
+            else ""
+        )
+        if self.since is not None:
+            return f"every change of release files since {self.since} is as it was written{again}{left}"
+        return f"every release file and its history is as it was written{again}{left}"
 
     def as_json(self) -> dict[str, Any]:
         rows = [
             {"severity": one.severity.value, "path": one.path, "commit": one.commit, "message": one.message}
             for one in self.findings
         ]
-        return {"schema": "promptops.verify/1", "findings": rows, "exit_code": self.exit_code}
+        more: dict[str, Any] = {"since": self.since} if self.since is not None else {}
+        more |= {"recomputed": self.again} if self.again is not None else {}
+        return {"schema": "promptops.verify/1", "findings": rows, **more, "exit_code": self.exit_code}
 
 
-def check(workspace: Workspace) -> Checked:
-    """Check the releases of HEAD and the history behind it."""
-    findings = [one for root in workspace.roots for one in verify(workspace.repo, "HEAD", root=root)]
-    return Checked(findings=tuple(findings))
+def check(workspace: Workspace, *, since: str | None = None, recompute: bool = False) -> Checked:
+    """Check the releases of HEAD and the history behind it, or only what was done since a commit.
+
+    Raises:
+        RepoError: there is no such commit, or it has nothing to do with HEAD.
+        InvalidFile: the base's configuration has problems.
+    """
+    base = _base(workspace, since)
+    known = _as_of(workspace, base) if base else workspace
+    roots = tuple(dict.fromkeys((*known.roots, *workspace.roots)))
+    signers = _signers(known, base, since)
+    found = [one for root in roots for one in verify(workspace.repo, root=root, since=since, signers=signers)]
+    hidden = since is not None and any(one.severity == Severity.UNCHECKED for one in found)
+    if not recompute:
+        return Checked(findings=tuple(found), since=since, hidden=hidden)
+    count = 0
+    for root in roots:
+        now = _new_since(workspace, root, since)
+        again = list(_verdicts(now))
+        found += [*(one for rows in again for one in rows), *_sources(now)]
+        count += len(again)
+    return Checked(findings=tuple(found), since=since, hidden=hidden, again=count)
+
+
+def _base(workspace: Workspace, since: str | None) -> str | None:
+    """Return the commit that decides by what is checked; None before the first commit.
+
+    Raises:
+        RepoError: there is no such commit.
+    """
+    if since is None:
+        return release_ref(workspace.repo, workspace.config.release_branch).commit
+    commit = workspace.repo.rev_parse(since)
+    if commit is None:
+        raise RepoError(f"there is no commit {since!r} here; fetch it, or check out with fetch-depth: 0")
+    return commit
+
+
+def _as_of(workspace: Workspace, commit: str) -> Workspace:
+    """Return the workspace with the configuration that a commit has."""
+    repo = workspace.repo
+    place = repo.home if repo.is_bare else workspace.folder
+    return committed_workspace(repo, commit, place, workspace.environ)
+
+
+def _signers(base: Workspace, commit: str | None, since: str | None) -> tuple[Signers, ...]:
+    required = base.config.require_signed
+    if commit is None or not required:
+        return ()
+    if since is not None:
+        return signers_at(base.repo, commit, required)
+    return tuple(
+        one
+        for environment, path in required.items()
+        for one in signers_at(
+            base.repo, commit, {environment: path}, judged=_judged(base, commit, environment)
+        )
+    )
+
+
+def _judged(base: Workspace, commit: str, environment: str) -> frozenset[str]:
+    """Return the commits of HEAD that had to be signed: all that follow one whose configuration wanted it."""
+    repo = base.repo
+    path = f"{base.base}/{FILE_NAME}".removeprefix("/")
+    wanting = {one.oid for one in walk(repo, commit, path) if _wants(base, one.oid, environment)}
+    found: set[str] = set()
+    for oid in wanting:
+        if oid not in found:
+            found.update(repo.read("rev-list", "--ancestry-path", f"^{oid}", "HEAD").decode().split())
+    return frozenset(found)
+
+
+def _wants(base: Workspace, commit: str, environment: str) -> bool:
+    try:
+        return environment in _as_of(base, commit).config.require_signed
+    except InvalidFile:  # nobody could work with that one; the next that can be read says it again
+        return False
+
+
+def _new_since(workspace: Workspace, root: str, since: str | None) -> Releases:
+    """Return HEAD's release files; with `since` those that this commit has not."""
+    repo = workspace.repo
+    now = read_releases(repo, repo.head(), root=root)
+    if since is None:
+        return now
+    known = repo.tree(repo.rev_parse(since) or since, folder(root))
+    return Releases(root=root, files={path: data for path, data in now.files.items() if path not in known})
+
+
+def _verdicts(releases: Releases) -> Iterator[list[Finding]]:
+    """Yield what came of every verdict that was reached again."""
+    for path, content in sorted(releases.files.items()):
+        place = place_of(path, releases.root)
+        if place is None or place.hex is None:
+            continue
+        try:
+            again = reach_again(parse_evidence(content, path=path))
+        except PromptopsError:  # it cannot be read: that was said already
+            continue
+        rows = [error(path, message) for message in again.wrong]
+        rows += [warning(path, message) for message in again.odd]
+        yield [*rows, *([unchecked(path, again.unknown)] if again.unknown else [])]
+
+
+def _sources(releases: Releases) -> Iterator[Finding]:
+    """Yield the versions whose source, as people read it, does not lead to the body that is sent."""
+    for path, content in sorted(releases.files.items()):
+        place = place_of(path, releases.root)
+        if place is None or place.number is None:
+            continue
+        try:
+            _, warnings = thaw(parse_version(content, path=path), root=releases.root)
+        except PromptopsError as problem:
+            warnings = (str(problem),)
+        if warnings:
+            message = (
+                "its source does not lead to its body: frozen by another promptops, or not what it seems"
+            )
+            yield warning(path, message)
