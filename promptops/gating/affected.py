@@ -58,7 +58,8 @@ def _in_root(
     }
     if not ids:
         return
-    tried = try_out(world, change.head, new.paths(ids))
+    known_as = {name: path for path, name in old.names.items()}
+    tried = try_out(world, change.head, {path: known_as.get(new.names[path], "") for path in new.paths(ids)})
     before = _read(world, change.base, old.paths(ids), root)
     after = _read(world, change.head, [path for path, one in tried.items() if not one.problems], root)
     for path, one in tried.items():

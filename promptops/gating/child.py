@@ -14,7 +14,7 @@ from promptops.errors import InvalidFile, PromptopsError
 from promptops.gated import Note
 from promptops.gating.policy import under
 from promptops.gating.tried import Tried
-from promptops.gitstore.trees import Tree, open_tree, prompts, read_prompt
+from promptops.gitstore.trees import Tree, open_tree, read_prompt
 from promptops.prompts.lint import lint
 from promptops.prompts.model import Prompt
 from promptops.prompts.render import render_sample
@@ -30,9 +30,9 @@ def main() -> None:
     asked = json.load(sys.stdin)
     _limit(asked["seconds"])
     world = open_workspace(Path(asked["folder"]), {})
-    base = {one.id: one for root in world.roots for one in prompts(world.repo, "HEAD", root=root).prompts}
-    for path in asked["paths"]:
+    for path, known in asked["paths"].items():
         root = world.root_of(path)
+        base = _base(world, known) if known else None
         with open_tree(world.repo, asked["commit"], root) as tree:
             tried = _tried(world, tree, path, root, base)
         sys.stdout.write(f"{tried.model_dump_json()}\n")
@@ -49,7 +49,16 @@ def _limit(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def _tried(world: Workspace, tree: Tree, path: str, root: str, base: dict[str, Prompt]) -> Tried:
+def _base(world: Workspace, path: str) -> Prompt | None:
+    root = world.root_of(path)
+    with open_tree(world.repo, "HEAD", root) as tree:
+        try:
+            return read_prompt(tree, path, root=root)
+        except InvalidFile:
+            return None
+
+
+def _tried(world: Workspace, tree: Tree, path: str, root: str, base: Prompt | None) -> Tried:
     try:
         prompt = read_prompt(tree, path, root=root)
     except InvalidFile as error:
@@ -68,8 +77,7 @@ def _tried(world: Workspace, tree: Tree, path: str, root: str, base: dict[str, P
         for one in lint(prompt)
         if one.severity != "info"
     ]
-    known = base.get(prompt.id)
-    problems = [] if known is None else _rendered(world, known, prompt)
+    problems = [] if base is None else _rendered(world, base, prompt)
     return Tried(path=path, problems=problems, notes=notes)
 
 

@@ -27,6 +27,7 @@ from promptops.gating.world import base_world, brings_answers
 from promptops.gitstore.commitrange import CommitRange, changed_paths, find_range, first_changed_line
 from promptops.gitstore.releases import read_releases
 from promptops.gitstore.repo import Repo
+from promptops.gitstore.signatures import signers_at
 from promptops.gitstore.verify import Finding, Severity, verify
 from promptops.version import tool_version
 from promptops.workspace import STATE, Workspace, committed_workspace
@@ -117,10 +118,11 @@ def _planted(here: Workspace, change: CommitRange, code: Collection[str]) -> lis
 def _integrity(world: Workspace, change: CommitRange, changed: Collection[str]) -> list[Note]:
     """Check the release files that the change touches, and every commit of it that did."""
     levels = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNCHECKED: "notice"}
+    signers = signers_at(world.repo, change.base, world.config.require_signed)
     found: list[Finding] = []
     for root in world.roots:
         if any(path.startswith(f"{root}/releases/") for path in changed):
-            found += verify(world.repo, change.head, root=root)
+            found += verify(world.repo, change.head, root=root, since=change.fork, signers=signers)
     rows = [{"level": levels[one.severity], "path": one.path, "message": one.message} for one in found]
     return [Note.model_validate(row) for row in rows]
 

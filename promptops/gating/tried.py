@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from promptops.gated import Note
@@ -29,14 +29,15 @@ class Tried(Part):
 
 
 def try_out(
-    world: Workspace, commit: str, paths: Sequence[str], *, seconds: int = SECONDS
+    world: Workspace, commit: str, paths: Mapping[str, str], *, seconds: int = SECONDS
 ) -> dict[str, Tried]:
     """Read these prompt files of a commit and render the base's samples with them, each file once.
 
+    `paths` leads from each to the file that it is in the base, empty where it is new.
     One that kills the process, or takes too long, is a problem of its own; the rest is tried without it.
     """
     found: dict[str, Tried] = {}
-    while left := [path for path in paths if path not in found]:
+    while left := {path: base for path, base in paths.items() if path not in found}:
         for one in _child(world, commit, left, seconds):
             found[one.path] = one
         unfinished = [path for path in left if path not in found]
@@ -47,8 +48,8 @@ def try_out(
     return found
 
 
-def _child(world: Workspace, commit: str, paths: Sequence[str], seconds: int) -> Iterator[Tried]:
-    asked = {"folder": str(world.folder), "commit": commit, "paths": list(paths), "seconds": seconds}
+def _child(world: Workspace, commit: str, paths: Mapping[str, str], seconds: int) -> Iterator[Tried]:
+    asked = {"folder": str(world.folder), "commit": commit, "paths": dict(paths), "seconds": seconds}
     # -I: neither the current folder nor a variable of the caller decides what is imported.
     command = [sys.executable, "-I", "-m", "promptops.gating.child"]
     try:
