@@ -32,7 +32,7 @@ from pathlib import Path
 BESIDE = Path(__file__).resolve().parent.parent
 
 
-def answer(request):
+async def answer(request):
     with (BESIDE / "calls").open("a") as file:
         file.write(".")
     rule, message = str(request.messages[0].content), str(request.messages[-1].content)
@@ -147,7 +147,7 @@ def build(folder: Path) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    git(folder, "init", "-q")
+    git(folder, "init", "-q", "--template=")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "Add a prompt and its samples")
 

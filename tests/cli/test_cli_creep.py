@@ -14,7 +14,7 @@ BOT = """\
 import re
 
 
-def answer(request):
+async def answer(request):
     low, high = map(int, re.search(r"Miss ([0-9]+) to ([0-9]+)", str(request.messages[0].content)).groups())
     message = str(request.messages[-1].content)
     return "sales" if low <= int(message.split()[1]) < high else message.split()[-1]

@@ -17,7 +17,7 @@ from pathlib import Path
 BESIDE = Path(__file__).resolve().parent.parent
 
 
-def answer(request):
+async def answer(request):
     rule, message = str(request.messages[0].content), str(request.messages[-1].content)
     number, right = int(message.split()[1]), message.split()[-1]
     question = hashlib.sha256(f"{rule} {message}".encode()).hexdigest()[:12]
