@@ -29,6 +29,15 @@ class Note:
     pushed: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What became of a release that was killed: a sentence, whether it is done, and the files that it is made of."""
+
+    said: str
+    done: bool
+    paths: frozenset[str]
+
+
 def write_note(repo: Repo, note: Note) -> None:
     """Say in the git folder what is about to happen, so that a kill can be mended."""
     rows = [{"path": change.path, "old": change.old, "new": change.new} for change in note.changes]
@@ -51,10 +60,10 @@ def drop_note(repo: Repo) -> None:
     (repo.git_dir / _NOTE).unlink(missing_ok=True)
 
 
-def mend(repo: Repo, *, online: bool = False) -> str | None:
+def mend(repo: Repo, *, online: bool = False) -> Mended | None:
     """Finish or take back a release that was killed; what commands that release call first.
 
-    Return a sentence about it, None if there was nothing. `online` may ask the remote whether it took it.
+    Return what there was, None if nothing. `online` may ask the remote whether it took it.
 
     Raises:
         LostRace: another release is under way in this work tree.
@@ -63,7 +72,7 @@ def mend(repo: Repo, *, online: bool = False) -> str | None:
         return finish_interrupted(repo, online=online)
 
 
-def finish_interrupted(repo: Repo, *, online: bool = False) -> str | None:
+def finish_interrupted(repo: Repo, *, online: bool = False) -> Mended | None:
     """Do what `mend` does, for who holds the lock already.
 
     Files are taken out again only where the index still holds exactly what that release had put there. Where a
@@ -72,22 +81,32 @@ def finish_interrupted(repo: Repo, *, online: bool = False) -> str | None:
     note = _read_note(repo)
     if note is None:
         return None
-    head = repo.head()
-    if not repo.is_bare and head is not None and repo.is_ancestor(note.done.commit, head):
-        if behind := _behind(repo, head, note):
+    done, said = True, "finished a release that had been interrupted"
+    if _is_here(repo, note):
+        if behind := _behind(repo, note):
             stage(repo, behind)
-        said = "finished a release that had been interrupted"
     else:
         pushed = _was_pushed(repo, note, online=online)
         if pushed is None:
             return None
-        said = _follow(repo, note) if pushed else _take_back(repo, note)
+        done, said = pushed, _follow(repo, note) if pushed else _take_back(repo, note)
     drop_note(repo)
-    return said
+    return Mended(said=said, done=done, paths=frozenset(change.path for change in note.changes))
 
 
-def _behind(repo: Repo, head: str, note: Note) -> tuple[Change, ...]:
-    """Return what the branch has of the release, and index and work tree may not have yet."""
+def _is_here(repo: Repo, note: Note) -> bool:
+    """Whether what is checked out holds the release: its commit, or a plain commit that took all of its files along."""
+    head = repo.head()
+    if repo.is_bare or head is None:
+        return False
+    return repo.is_ancestor(note.done.commit, head) or all(
+        _still(repo, head, change) for change in note.changes
+    )
+
+
+def _behind(repo: Repo, note: Note) -> tuple[Change, ...]:
+    """Return what HEAD has of the release, and index and work tree may not have yet."""
+    head = repo.head()
     return tuple(change for change in _mine(repo, note) if _still(repo, head, change))
 
 
@@ -105,23 +124,13 @@ def _follow(repo: Repo, note: Note) -> str:
     reached = f"a release that had been interrupted had reached {done.remote}"
     checked_out = done.branch == repo.branch() and not repo.is_bare
     free = checked_out or f"refs/heads/{done.branch}" not in repo.worktrees()
-    whole = not checked_out or _untouched(repo, note)
+    whole = not checked_out or len(_mine(repo, note)) == len(note.changes)
     if repo.rev_parse(f"refs/heads/{done.branch}") != done.parent or not (free and whole):
         return f"{reached}; bring it here with git pull"
     if checked_out:
         stage(repo, note.changes)
     move_branch(repo, done)
     return f"{reached}; it is here too now"
-
-
-def _untouched(repo: Repo, note: Note) -> bool:
-    """Whether no file of the release was changed by hand meanwhile."""
-    assert repo.work_tree is not None
-    mine = {change.path for change in _mine(repo, note)}
-    dirty = {path for path, letters in repo.changed(*mine).items() if letters[1] not in " "}
-    known = repo.staged(*mine)
-    stray = [path for path in mine if path not in known and (repo.work_tree / path).exists()]
-    return len(mine) == len(note.changes) and not dirty and not stray
 
 
 def _take_back(repo: Repo, note: Note) -> str:
@@ -132,9 +141,20 @@ def _take_back(repo: Repo, note: Note) -> str:
 
 
 def _mine(repo: Repo, note: Note) -> tuple[Change, ...]:
-    """Return the changes whose paths the index has as they were before the release, or as it wrote them."""
+    """Return the changes whose paths are, in index and work tree, as before the release or as it wrote them."""
     staged = repo.staged(*[change.path for change in note.changes])
-    return tuple(change for change in note.changes if staged.get(change.path) in (change.old, change.new))
+    return tuple(
+        change
+        for change in note.changes
+        if staged.get(change.path) in (change.old, change.new)
+        and _in_work_tree(repo, change.path) in (None, change.old, change.new)
+    )
+
+
+def _in_work_tree(repo: Repo, path: str) -> str | None:
+    """Return the object that a file would be stored as, None where there is none."""
+    assert repo.work_tree is not None
+    return repo.line("hash-object", "--", path) if (repo.work_tree / path).exists() else None
 
 
 def _still(repo: Repo, head: str | None, change: Change) -> bool:

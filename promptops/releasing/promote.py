@@ -64,7 +64,7 @@ async def promote(
     root = workspace.root_of(prompt.path)
     found = ground(workspace, prompt.id, root, branch=wish.branch, on_release=wish.push)
     pointer = check_not_behind(found, wish.environment)
-    first = (mended,) if mended else ()
+    first = (mended.said,) if mended else ()
     if pointer is not None and pointer.digest == prompt.digest:
         return Outcome(prompt=prompt.id, environment=wish.environment, said=(*first, already(found, pointer)))
     live = found.live.live(prompt.id, workspace.config.live)

@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING
 
 from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
 from promptops.gitstore.mending import mend
-from promptops.gitstore.releases import Releases, folder, read_releases, release_files, release_ref
+from promptops.gitstore.releases import (
+    Releases,
+    folder,
+    pointer_path,
+    read_releases,
+    release_files,
+    release_ref,
+)
 from promptops.records import Release, Version, canonical, sha256
 from promptops.releasing.base import Ground, base_commit, check_not_behind, grounds
-from promptops.releasing.outcome import Outcome, moment_text, outcomes
+from promptops.releasing.outcome import Outcome, already, moment_text, outcomes
 from promptops.releasing.pushing import Draft, Grounds, land
 from promptops.succession import following
 from promptops.workspace import Workspace
@@ -61,12 +68,16 @@ def named(prompts: Sequence[str], to: str | None) -> dict[str, int | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The version to go back to, and the evidence that allows it; None where it went live without any."""
+    """The version to go back to, and the evidence that allows it; None where it went live without any.
+
+    `mended` is a sentence about an earlier release that had been killed.
+    """
 
     found: Ground
     pointer: Release
     version: Version
     evidence: str | None
+    mended: str | None = None
 
     @property
     def is_there(self) -> bool:
@@ -76,15 +87,20 @@ class Target:
 def targets(workspace: Workspace, wish: Retreat) -> tuple[Target, ...]:
     """Find what to go back to; what a kill left of an earlier release is mended first.
 
+    If that was this very rollback, it is done: typing a command again does not go back twice.
+
     Raises:
         NothingToDo: one is not live, or nothing was live before it.
         NotFound: no such prompt or version.
         RepoError: this branch lacks a release of the release branch.
     """
-    mend(workspace.repo, online=wish.push)
+    mended = mend(workspace.repo, online=wish.push)
     roots = _roots(workspace, wish)
     found = grounds(workspace, roots, branch=wish.branch, on_release=wish.push)
-    return tuple(_target(one, wish) for one in found)
+    pointers = {pointer_path(root, name, wish.environment) for name, root in roots.items()}
+    done = mended is not None and mended.done and pointers <= mended.paths
+    wanted = tuple(_target(one, wish, done=done) for one in found)
+    return (replace(wanted[0], mended=mended.said), *wanted[1:]) if mended else wanted
 
 
 def _roots(workspace: Workspace, wish: Retreat) -> dict[str, str]:
@@ -104,11 +120,14 @@ def _roots(workspace: Workspace, wish: Retreat) -> dict[str, str]:
     return {name: found[name] for name in wish.prompts}
 
 
-def _target(found: Ground, wish: Retreat) -> Target:
+def _target(found: Ground, wish: Retreat, *, done: bool) -> Target:
     pointer = check_not_behind(found, wish.environment)
     if pointer is None:
         raise NothingToDo(f"{found.prompt} is not live in {wish.environment}; there is nothing to roll back")
-    version = found.here.version(found.prompt, wish.prompts[found.prompt] or _before(pointer))
+    number = wish.prompts[found.prompt]
+    if number is None:
+        number = pointer.version if done and pointer.kind == "rollback" else _before(pointer)
+    version = found.here.version(found.prompt, number)
     evidence = _evidence(found.here, pointer, version)
     return Target(found=found, pointer=pointer, version=version, evidence=evidence)
 
@@ -132,7 +151,7 @@ def rollback(
     """
     if wish.force and not wish.reason.strip():
         raise ConfigError('--force needs a reason: -m "why"')
-    there = tuple(_already(one, wish) for one in wanted if one.is_there)
+    there = tuple(_already(one) for one in wanted if one.is_there)
     moving = [one for one in wanted if not one.is_there]
     if not moving:
         return there
@@ -204,12 +223,14 @@ def _draft(workspace: Workspace, on: Grounds, steps: Sequence[_Step], wish: Retr
 
 def _told(outcome: Outcome, step: _Step) -> Outcome:
     report = step.test.report if step.test else None
-    return replace(outcome, said=(*outcome.said, step.how), report=report)
+    first = (step.target.mended,) if step.target.mended else ()
+    return replace(outcome, said=(*first, *outcome.said, step.how), report=report)
 
 
-def _already(target: Target, wish: Retreat) -> Outcome:
-    said = f"{target.pointer.id} v{target.version.version} is already live in {wish.environment}"
-    return Outcome(prompt=target.pointer.id, environment=wish.environment, said=(said,))
+def _already(target: Target) -> Outcome:
+    said = already(target.found, target.pointer)
+    first = (target.mended,) if target.mended else ()
+    return Outcome(prompt=target.pointer.id, environment=target.pointer.environment, said=(*first, said))
 
 
 def _refused(moving: Sequence[Target], wish: Retreat, tests: Mapping[str, Retest]) -> tuple[Outcome, ...]:

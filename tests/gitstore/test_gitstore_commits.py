@@ -290,12 +290,13 @@ def test_a_kill_at_any_step_is_mended_by_the_next_call(work, git, steps, second)
         staging.stage(repo, changes)
     if steps in ("moved", "all but the index"):
         move_branch(repo, done)
-    said = mend(repo)
-    assert said is not None
-    assert ("finished" in said) == (steps in ("moved", "all but the index"))
+    mended = mend(repo)
+    assert mended is not None
+    assert mended.paths == FILES.keys()
+    assert mended.done == ("finished" in mended.said) == (steps in ("moved", "all but the index"))
     assert git("status", "--porcelain", cwd=work) == ""
     assert mend(repo) is None
-    if "finished" not in said:
+    if not mended.done:
         assert release(work).local
     assert (work / POINTER).read_bytes() == FILES[POINTER]
 

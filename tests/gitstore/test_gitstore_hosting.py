@@ -72,15 +72,26 @@ def test_github_and_gitlab_have_a_line_to_type_that_a_shell_reads_as_it_is_meant
     title = "Roll 'greet' back; $(rm -rf /) `x`"
     command = asked("git@github.com:acme/app.git", into="release/eu $HOME", title=title).command or ""
     assert shlex.split(command) == (
-        ["gh", "pr", "create", "--base", "release/eu $HOME", "--head", BRANCH]
-        + ["--title", title, "--body", "why"]
+        [
+            "gh",
+            "pr",
+            "create",
+            "--base",
+            "release/eu $HOME",
+            "--head",
+            BRANCH,
+            "--title",
+            title,
+            "--body",
+            "why",
+        ]
     )
     assert (asked("git@gitlab.com:acme/app.git").command or "").startswith("glab mr create --source-branch")
     assert asked("git@bitbucket.org:acme/app.git").command is None
 
 
 def test_an_unknown_host_may_say_itself_where_it_is_opened() -> None:
-    said = "remote: \nremote: Create a new pull request for 'x':        \nremote:   https://git.acme.org/app/compare/main...x        \n"
+    said = "remote: \nremote: Create a pull request:    \nremote:   https://git.acme.org/app/compare/main...x    \n"
     assert asked("https://git.acme.org/app", said=said).url == "https://git.acme.org/app/compare/main...x"
 
 

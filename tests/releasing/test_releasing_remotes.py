@@ -227,7 +227,7 @@ def test_a_network_that_stays_away_is_said_and_a_rerun_finds_out(
     assert "run the command again once origin can be reached" in said.err
     assert state(top) == before
     server.gone = False
-    again = run(top, "rollback", f"{ONE}@v1", "--push")
+    again = run(top, "rollback", ONE, "--push")
     assert again.code == 0, again
     assert live(server.bare, ONE) == "v1 rollback 3", "once, and not twice"
     assert ("is already live" in again.out) == (fault == "after")
