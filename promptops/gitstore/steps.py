@@ -109,8 +109,8 @@ class Steps:
         if path in step.before and previous is None:
             return  # what stood there could not be read: that was said of the commit that wrote it
         wrong = illegal_step(previous, release, linked=self._link(path, step.before.get(path), previous))
-        if wrong and previous and commit.oid in self.at_once and release.sequence > previous.sequence + 1:
-            count = release.sequence - previous.sequence
+        count = release.sequence - (previous.sequence if previous else 0)
+        if wrong and count > 1 and commit.oid in self.at_once:
             message = f"the commits of {count} releases are not in this shallow clone; check out with fetch-depth: 0"
             yield unchecked(path, message, commit.oid)
             return

@@ -85,7 +85,7 @@ def release(
         environment=environment,
         kind=kind if previous else "first",
         evidence=digest,
-        reason="",
+        reason=more.pop("reason", ""),
         by=repo.identity(),
         at=AT,
         **more,
