@@ -18,6 +18,11 @@ _KEYS = (
     ("a Stripe key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
 )
 _ANY_KEY = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KEYS)))
+# What every one of them holds: most texts hold none, and looking for these takes a hundredth of the time.
+_MARKS = (
+    *("-----BEGIN ", "sk-", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    *("glpat-", "xox", "AIza", "hf_", "gsk_", "k_live_", "k_test_"),
+)
 _SECRET_NAME = re.compile(
     r"(?:^|[_.-])(?:api_?key|key|token|secret|pass(?:word|wd)?|credentials?|authorization|cookie|bearer)$",
     re.IGNORECASE,
@@ -27,6 +32,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def literal_keys(text: str) -> list[tuple[int, str]]:
     """Return where literal keys begin in a text and of what kind they are; the keys stay in the text."""
+    if not any(mark in text for mark in _MARKS):
+        return []
     return [
         (match.start(), _KEYS[int((match.lastgroup or "k0")[1:])][0]) for match in _ANY_KEY.finditer(text)
     ]
@@ -34,7 +41,7 @@ def literal_keys(text: str) -> list[tuple[int, str]]:
 
 def hide_keys(text: str) -> str:
     """Return the text with every literal key replaced by words."""
-    return _ANY_KEY.sub("(a key, not shown)", text)
+    return _ANY_KEY.sub("(a key, not shown)", text) if any(mark in text for mark in _MARKS) else text
 
 
 def is_secret_name(name: str) -> bool:

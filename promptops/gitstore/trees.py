@@ -8,11 +8,12 @@ a problem of its own and leaves the others readable.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from promptops.documents import decode
@@ -45,9 +46,10 @@ class Tree(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkTree:
-    """The files as they lie in the work tree, committed or not."""
+    """The files as they lie in the work tree, committed or not; `folders` are those seen, without symbolic links."""
 
     repo: Repo
+    folders: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
 
     def paths(self, root: str) -> list[str]:
         top = self.repo.work_tree
@@ -55,9 +57,10 @@ class WorkTree:
             raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
         found = []
         for folder, folders, files in os.walk(top / root):
-            place = PurePosixPath(os.path.relpath(folder, top).replace(os.sep, "/"))
-            folders[:] = [name for name in folders if is_prompt_folder(str(place / name), root)]
-            found += [str(place / name) for name in files if is_prompt_path(name)]
+            place = os.path.relpath(folder, top).replace(os.sep, "/")
+            before = "" if place == "." else f"{place}/"
+            folders[:] = [name for name in folders if is_prompt_folder(f"{before}{name}", root)]
+            found += [f"{before}{name}" for name in files if is_prompt_path(name)]
         return sorted(found)
 
     def read(self, path: str) -> bytes | None:
@@ -66,14 +69,29 @@ class WorkTree:
             raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
         place = normal(path)
         try:
-            real = (top / place).resolve()
-            if not real.is_relative_to(top.resolve()):
-                raise _leaves(path)
-            return real.read_bytes()
+            return self._real(place, path).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, RuntimeError) as error:  # RuntimeError: a symbolic link to itself
             raise InvalidFile([Problem(path, 0, 0, f"cannot be read: {error}")]) from error
+
+    def _real(self, place: str, path: str) -> Path:
+        """Return where a path leads to; its folder's links are followed once for all the files in it.
+
+        Raises:
+            InvalidFile: it leaves the repository.
+        """
+        folder, _, name = place.rpartition("/")
+        file = self._folder(folder) / name
+        real = file.resolve() if file.is_symlink() or not name else file
+        if not real.is_relative_to(self._folder("")):
+            raise _leaves(path)
+        return real
+
+    def _folder(self, folder: str) -> Path:
+        if folder not in self.folders and self.repo.work_tree is not None:
+            self.folders[folder] = (self.repo.work_tree / folder).resolve()
+        return self.folders[folder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +233,7 @@ def guess_id(content: bytes, path: str) -> str:
 def holds_prompt(path: str, root: str) -> bool:
     """Whether a path is that of a prompt file under the root."""
     inside = root in ("", ".") or path.startswith(f"{root}/")
-    return inside and is_prompt_path(path) and is_prompt_folder(str(PurePosixPath(path).parent), root)
+    return inside and is_prompt_path(path) and is_prompt_folder(posixpath.dirname(path) or ".", root)
 
 
 def is_prompt_folder(path: str, root: str) -> bool:
@@ -223,7 +241,7 @@ def is_prompt_folder(path: str, root: str) -> bool:
     if path in (root, "."):
         return True
     inner = path if root in ("", ".") else path.removeprefix(f"{root}/")
-    parts = PurePosixPath(inner).parts
+    parts = inner.split("/")
     return parts[0] != "releases" and not any(
         part.startswith(".") or part == "node_modules" for part in parts
     )

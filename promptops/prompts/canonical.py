@@ -12,6 +12,7 @@ from typing import Any
 
 import rfc8785
 
+from promptops.canonicaljson import canonical_json
 from promptops.errors import InvalidInput
 from promptops.prompts.model import PromptSpec, ToolDef
 from promptops.risks import Approval, Risk
@@ -42,7 +43,7 @@ def digest(body: Mapping[str, Any]) -> str:
         InvalidInput: a number or a text that has no canonical form.
     """
     try:
-        return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()}"
+        return f"sha256:{hashlib.sha256(canonical_json(dict(body))).hexdigest()}"
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise InvalidInput(f"this prompt has no canonical form: {error}") from error
 
