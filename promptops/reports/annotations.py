@@ -13,6 +13,7 @@ from promptops.reports.gateview import LONG, WORDS, figures, ordered, to_merge
 
 _LEVELS = ("error", "warning", "notice")
 _TITLE = "promptops"
+_PATH = 4096  # a longer one names no file
 _SHOWN_FIRST = 5
 
 
@@ -27,16 +28,24 @@ def annotations(report: GateReport, *, most: int = 10) -> list[str]:
 
 
 def _notes(report: GateReport) -> Iterator[Note]:
-    lines = {note.path: note.line for note in reversed(report.notes) if note.line}
     yield from _sorted(report.integrity)
     if report.first:
         yield Note(level="warning", path="", message=_first(report.first))
+    yield from _sorted([*_verdicts(report), *report.notes])
+
+
+def _verdicts(report: GateReport) -> Iterator[Note]:
+    """One for each prompt that stands in the way, on the first line of it that there is a remark on.
+
+    Of a file that cannot be read, the remark that says why is enough.
+    """
+    lines = {note.path: note.line for note in reversed(report.notes) if note.line}
+    explained = {note.path for note in report.notes if note.level == "error"}
     for prompt in ordered(report.prompts):
-        if prompt.exit_code:
+        if prompt.exit_code and not (prompt.status == "broken" and prompt.path in explained):
             level = "warning" if prompt.status == "inconclusive" else "error"
             line = lines.get(prompt.path, 1)
             yield Note(level=level, path=prompt.path, line=line, message=_verdict(prompt))
-    yield from _sorted(report.notes)
 
 
 def _sorted(notes: list[Note]) -> list[Note]:
@@ -55,7 +64,7 @@ def _verdict(prompt: GatedPrompt) -> str:
 
 
 def _command(note: Note) -> str:
-    places = {"file": note.path, "line": note.line, "col": note.column} if note.path else {}
+    places = {"file": cut(note.path, _PATH), "line": note.line, "col": note.column} if note.path else {}
     given = {**{name: str(value) for name, value in places.items() if value}, "title": _TITLE}
     properties = ",".join(f"{name}={command_property(value)}" for name, value in given.items())
     return f"::{note.level} {properties}::{command_message(cut(note.message, 4 * LONG))}"

@@ -14,7 +14,9 @@ _OLD_COMMAND = re.compile(r"#(?=#(?:vso)?\[)")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&:-])")
 # What GitHub and GitLab look for in the finished page, where an escaped sign is a sign again: mentions, references to
 # issues, addresses, emoji. Only something between the sign and the word keeps them apart.
-_REFERENCE = re.compile(r"[@#!~%&](?=\w)|(?i:(?<=\bGH)-(?=\d)|(?<=\bwww)\.)|:(?=//|[\w+-]+:)")
+_REFERENCE = re.compile(
+    r"[@#!~%&](?=\w)|(?i:(?<=\bGH)-(?=\d)|(?<=\bwww)(?=\.))|:(?=//|(?:100|1234|[\w+-]*[a-z+-][\w+-]*):)"
+)
 _APART = "\u200b"
 # XML 1.0 knows no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -47,8 +49,6 @@ def markdown(text: str) -> str:
     """Return the text so that Markdown and GitHub show it literally: no markup, mention, link, formula or HTML."""
     apart = _REFERENCE.sub(lambda match: f"{match[0]}{_APART}", one_line(text))
     escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", apart)
-    # A bare domain or `www.` turns into a link without any markup.
-    escaped = re.sub(r"(?i)\bwww\.", "www&#46;", escaped)
     # At the beginning of a line or of a list's item, spaces indent and `1.` is a list of its own.
     escaped = re.sub(r"^( *\d+)\.(?= |$)", r"\1&#46;", escaped)
     escaped = re.sub(r"^ +", lambda match: "&#32;" * len(match[0]), escaped)
@@ -58,7 +58,7 @@ def markdown(text: str) -> str:
 def code(text: str) -> str:
     """Return a command as Markdown code, one that can be copied unless it holds what would end the code."""
     shown = one_line(text)
-    if shown and shown.strip() == shown and not set(shown) & {"`", "|"}:
+    if shown and shown.strip() == shown and not set(shown) & {"`", "|", "<"}:
         return f"`{shown}`"
     return f"<code>{markdown(text)}</code>"
 

@@ -1,7 +1,7 @@
 """Text that must not be larger than a place allows: cut at whole rows, and it says what was cut.
 
-Every section has a share of the room, and what it leaves goes to the next one, so that a flood in one of them never
-hides the others.
+Every section may take a share of the room that is left, and what it leaves goes to the next ones, so that a flood in
+one of them never hides the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Row = Iterable[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Rows under a head; `share` is the part of the room that they may take, `cut` says how many had none.
+    """Rows under a head; `share` is the part of what is left that they may take, `cut` says how many had none.
 
     Head and tail are shown wherever there is a row or something was cut; they are taken to be small.
     """
@@ -34,11 +34,10 @@ def fitted(sections: Sequence[Section], limit: int) -> str:
     """Join the sections within `limit` bytes of UTF-8; heads, tails and the lines about what was cut come first."""
     shown = [section for section in sections if section.rows]
     free = limit - sum(size(section.head) + size(section.tail) + _RESERVE for section in shown)
-    room, parts = 0.0, []
+    parts = []
     for section in shown:
-        room += section.share * max(0, free)
-        kept = _kept(section.rows, int(room))
-        room -= sum(map(size, kept))
+        kept = _kept(section.rows, int(section.share * max(0, free)))
+        free -= sum(map(size, kept))
         left = len(section.rows) - len(kept)
         parts.append("".join([section.head, *kept, section.tail, section.cut(left) if left else ""]))
     return "".join(parts)

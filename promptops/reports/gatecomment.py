@@ -13,13 +13,14 @@ from promptops.reports.gateparts import (
     first_lines,
     folded,
     foot,
+    sayings,
     shown_diff,
     table,
     title,
     way,
     wrong_files,
 )
-from promptops.reports.gateview import LONG, broke_most, examples, ordered, sentences, to_merge
+from promptops.reports.gateview import broke_most, examples, ordered, remark, sentences, to_merge
 
 MARKER = "<!-- promptops-gate -->"
 SHOWN_SENTENCES = 3
@@ -37,11 +38,17 @@ def comment(report: GateReport, *, limit: int = 65_536) -> str:
         title(report),
         wrong_files(report, share=0.2),
         table(report, share=0.4),
-        bullets([cut(text, LONG) for text in report.said], share=0.3),
-        _details(report, share=1.0),
+        sayings(report, share=0.3),
+        _details(report, share=0.8),
+        _remarks(report, share=1.0),
         foot(report),
     ]
     return head + fitted(sections, limit - len(head))
+
+
+def _remarks(report: GateReport, *, share: float) -> Section:
+    shown = [remark(note) for note in report.notes if note.level != "notice"]
+    return bullets(shown, share=share, label="Remarks on the change:")
 
 
 def _details(report: GateReport, *, share: float) -> Section:
@@ -55,12 +62,13 @@ def _details(report: GateReport, *, share: float) -> Section:
 
 def _detail(prompt: GatedPrompt) -> Iterator[str]:
     """The whole, without what could be long, and the least."""
-    head = f"\n**{literal(cut(prompt.id, 80))}**\n\n"
+    head = f"\n#### {literal(cut(prompt.id, 80))}\n\n"
     told = "".join(f"- {literal(text)}\n" for text in sentences(prompt, SHOWN_SENTENCES))
     told += _broken(prompt)
     diff = "" if prompt.report is not None else folded("What changed", shown_diff(prompt, SHOWN_DIFF))
-    yield f"{head}{told}\n{way(prompt)}{diff}"
-    yield f"{head}{told}\n{way(prompt)}"
+    gap = "\n" if told else ""
+    yield f"{head}{told}{gap}{way(prompt)}{diff}"
+    yield f"{head}{told}{gap}{way(prompt)}"
     yield f"{head}{way(prompt)}"
 
 

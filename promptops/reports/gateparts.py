@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from promptops.gated import GatedPrompt, GateReport, Status
 from promptops.report import cut
@@ -34,7 +34,7 @@ _TABLE = "| prompt | verdict | what decided |\n| --- | --- | --- |\n"
 def first_lines(report: GateReport, *, share: float) -> Section:
     """What people must see before any verdict."""
     return Section(
-        rows=[[f"> - {literal(cut(line, LONG))}\n"] for line in report.first],
+        rows=[_bullet("> - ", line) for line in report.first],
         share=share,
         head=_FIRST,
         cut=lambda left: f"> - and {left} more\n",
@@ -51,7 +51,7 @@ def title(report: GateReport) -> Section:
 def wrong_files(report: GateReport, *, share: float) -> Section:
     signs = {"error": "❌", "warning": "⚠️", "notice": "–"}
     return Section(
-        rows=[[f"- {signs[note.level]} {literal(remark(note))}\n"] for note in report.integrity],
+        rows=[_bullet(f"- {signs[note.level]} ", remark(note)) for note in report.integrity],
         share=share,
         cut=lambda left: f"- and {left} more\n",
         tail="\n",
@@ -61,25 +61,29 @@ def wrong_files(report: GateReport, *, share: float) -> Section:
 def table(report: GateReport, *, share: float) -> Section:
     """One row a prompt, the gravest first."""
     return Section(
-        rows=[[_row(prompt)] for prompt in ordered(report.prompts)],
+        rows=[_row(prompt) for prompt in ordered(report.prompts)],
         share=share,
         head=_TABLE,
         cut=lambda left: f"\n{_more(left)} had no room in this table.\n",
     )
 
 
-def bullets(texts: Sequence[str], *, share: float) -> Section:
+def sayings(report: GateReport, *, share: float) -> Section:
+    return bullets(report.said, share=share)
+
+
+def bullets(texts: Sequence[str], *, share: float, label: str = "") -> Section:
     return Section(
-        rows=[[f"- {literal(text)}\n"] for text in texts],
+        rows=[_bullet("- ", text) for text in texts],
         share=share,
-        head="\n",
+        head=f"\n{label}\n\n" if label else "\n",
         cut=lambda left: f"- and {left} more\n",
     )
 
 
 def foot(report: GateReport) -> Section:
     facts = [f"{literal(report.base[:8])} → {literal(report.head[:8])}"]
-    facts += ["the change is a stranger's: nothing of it was trusted"] if report.untrusted else []
+    facts += ["from a fork: nothing of it was trusted"] if report.untrusted else []
     facts += [f"promptops {literal(cut(report.tool_version, 40))}"] if report.tool_version else []
     return _constant(f"\n<sub>{' · '.join(facts)}</sub>\n")
 
@@ -111,9 +115,13 @@ def folded(label: str, lines: Sequence[str]) -> str:
     return f"\n<details><summary>{literal(label)}</summary>\n\n{text}\n\n</details>\n"
 
 
-def _row(prompt: GatedPrompt) -> str:
+def _bullet(mark: str, text: str) -> Iterator[str]:
+    yield f"{mark}{literal(cut(text, 2 * LONG))}\n"
+
+
+def _row(prompt: GatedPrompt) -> Iterator[str]:
     name = f"{literal(cut(prompt.id, 80))} {literal(sides(prompt, CANDIDATE))}"
-    return f"| {name} | {SIGNS[prompt.status]} {WORDS[prompt.status]} | {literal(figures(prompt))} |\n"
+    yield f"| {name} | {SIGNS[prompt.status]} {WORDS[prompt.status]} | {literal(figures(prompt))} |\n"
 
 
 def _more(left: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from promptops.errors import InvalidInput
 from promptops.gated import GatedPrompt, GateReport
-from promptops.report import Arm, Change, Report, cut
+from promptops.report import Arm, Change, MetricLine, Report, cut
 from promptops.reports.escape import fence
 from promptops.reports.escape import markdown as literal
 from promptops.reports.explained import explained
@@ -18,6 +18,7 @@ from promptops.reports.gateparts import (
     first_lines,
     folded,
     foot,
+    sayings,
     shown_diff,
     table,
     title,
@@ -26,6 +27,7 @@ from promptops.reports.gateparts import (
 )
 from promptops.reports.gateview import (
     LONG,
+    SHORT,
     WORDS,
     broke_most,
     changed,
@@ -49,13 +51,13 @@ def summary(report: GateReport, *, limit: int = 1_048_576) -> str:
         title(report),
         wrong_files(report, share=0.1),
         table(report, share=0.25),
-        bullets([cut(text, LONG) for text in report.said], share=0.2),
+        sayings(report, share=0.1),
         Section(
             rows=[_whole(prompt) for prompt in ordered(report.prompts)],
             share=0.8,
             cut=lambda left: f"\n{left} more prompts had no room here; `--json` has all of them.\n",
         ),
-        bullets([remark(note) for note in report.notes], share=1.0),
+        bullets([remark(note) for note in report.notes], share=1.0, label="Remarks on the change:"),
         foot(report),
     ]
     return fitted(sections, limit)
@@ -77,7 +79,7 @@ def _whole(prompt: GatedPrompt) -> Iterator[str]:
 
 def _head(prompt: GatedPrompt) -> str:
     name = f"{literal(cut(prompt.id, 80))} {literal(sides(prompt, CANDIDATE))}"
-    return f"\n## {SIGNS[prompt.status]} {name}: {WORDS[prompt.status].lower()}\n\n{literal(figures(prompt))}\n\n"
+    return f"\n#### {SIGNS[prompt.status]} {name}: {WORDS[prompt.status].lower()}\n\n{literal(figures(prompt))}\n\n"
 
 
 def _about(prompt: GatedPrompt) -> str:
@@ -104,6 +106,11 @@ def _explained(report: Report) -> list[str]:
 def _bounded(report: Report) -> Report:
     """The report with texts of bounded length, and with no more samples than are shown."""
     short = {
+        "metrics": [_bounded_metric(line) for line in report.metrics],
+        "slices": [
+            line.model_copy(update={"slice": cut(line.slice, SHORT), "metric": cut(line.metric, SHORT)})
+            for line in report.slices
+        ],
         "reasons": [cut(text, LONG) for text in report.reasons[:SHOWN_SENTENCES]],
         "warnings": [cut(text, LONG) for text in report.warnings[:SHOWN_SENTENCES]],
         "changes": [_bounded_change(change) for change in report.broken[:SHOWN_CHANGES]],
@@ -112,6 +119,11 @@ def _bounded(report: Report) -> Report:
         ),
     }
     return report.model_copy(update=short)
+
+
+def _bounded_metric(line: MetricLine) -> MetricLine:
+    warnings = [cut(text, LONG) for text in line.warnings[:SHOWN_SENTENCES]]
+    return line.model_copy(update={"name": cut(line.name, SHORT), "warnings": warnings})
 
 
 def _bounded_change(change: Change) -> Change:

@@ -93,7 +93,8 @@ def _lines(prompt: GatedPrompt) -> Iterator[Text]:
             Text.assemble(("  │ ", "dim"), one_line(cut(line, SHORT))) for line in prompt.diff[:SHOWN_DIFF]
         )
     if text:
-        yield Text.assemble((f"  {text} ", "bold"), one_line(" or ".join(commands)))
+        command = one_line(" or ".join(commands))
+        yield Text.assemble((f"  {text}", "bold"), f" {command}" if command else "")
 
 
 def _table(prompts: list[GatedPrompt]) -> list[Text]:

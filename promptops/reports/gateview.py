@@ -75,14 +75,14 @@ def headline(report: GateReport) -> str:
 
 
 def _counted(prompts: Sequence[GatedPrompt]) -> list[str]:
-    """What stands in the way, or else what does not; only the first count says of how many."""
+    """What stands in the way, and of how many prompts; or else what does not."""
     bad = [(status, words) for status, words in _IN_THE_WAY.items() if _count(prompts, status)]
     shown = bad or [(status, words) for status, words in _FINE.items() if _count(prompts, status)]
     parts = []
     for number, (status, (one, many)) in enumerate(shown):
         count, total = _count(prompts, status), len(prompts)
         what = "" if number else f" prompt{'s' if count > 1 else ''}"
-        if not number and count < total:
+        if bad and not number and count < total:
             what = f" of {total} prompts"
         parts.append(f"{count}{what} {one if count == 1 else many}")
     return [", ".join(parts)] if parts else []

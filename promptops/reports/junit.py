@@ -57,13 +57,19 @@ def _suites(report: GateReport) -> Iterator[tuple[str, list[Case]]]:
         yield "read this first", [Case(name=line, end="skipped", message=line) for line in report.first]
     if report.integrity:
         yield "release files", [_remark(note) for note in report.integrity]
-    own = {prompt.path for prompt in report.prompts}
+    notes = _by_path(report.notes)
     for prompt in ordered(report.prompts):
-        notes = [note for note in report.notes if note.path == prompt.path]
-        yield prompt.id, [*_cases(prompt), *map(_remark, notes)]
-    others = [note for note in report.notes if note.path not in own]
+        yield prompt.id, [*_cases(prompt), *map(_remark, notes.pop(prompt.path, ()))]
+    others = [_remark(note) for found in notes.values() for note in found]
     if others:
-        yield "other files", [_remark(note) for note in others]
+        yield "other files", others
+
+
+def _by_path(notes: Sequence[Note]) -> dict[str, list[Note]]:
+    found: dict[str, list[Note]] = {}
+    for note in notes:
+        found.setdefault(note.path, []).append(note)
+    return found
 
 
 def _cases(prompt: GatedPrompt) -> Iterator[Case]:

@@ -1,0 +1,205 @@
+"""What people read of a gate's answer, whole and in order. `pytest --update-golden` rewrites the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from gateworlds import (
+    BETTER,
+    EVERYTHING,
+    FORK,
+    NOTHING,
+    ONE_WORSE,
+    OPEN,
+    PASSES,
+    QUEUE,
+    WORSE,
+    WRONG,
+    gate,
+    metric,
+    prompt,
+    report,
+    slice_of,
+)
+from rich.console import Console
+
+from promptops.basis import Basis
+from promptops.gated import GateReport, Overruled
+from promptops.reports.gatecomment import MARKER, comment
+from promptops.reports.gatesummary import summary
+from promptops.reports.gateterminal import print_gate
+from promptops.reports.gateview import broke_most, examples, figures, headline, ordered, to_merge
+from promptops.rules import Measured, Policy, Rule, summarise
+
+Golden = Callable[[str, str], None]
+WORLDS = {"worse": ONE_WORSE, "everything": EVERYTHING, "fork": FORK, "passes": PASSES, "wrong": WRONG}
+
+
+def terminal(found: GateReport) -> str:
+    out = StringIO()
+    print_gate(found, Console(file=out, width=180, highlight=False, emoji=False, markup=False))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_comment_shows_a_gate(name: str, golden: Golden) -> None:
+    golden(f"gate-{name}.md", comment(WORLDS[name]))
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_terminal_shows_a_gate(name: str, golden: Golden) -> None:
+    shown = terminal(WORLDS[name])
+    assert all(line == line.rstrip() for line in shown.split("\n"))
+    golden(f"gate-{name}.txt", shown)
+
+
+def test_a_summary_shows_a_gate(golden: Golden) -> None:
+    golden("gate-summary.md", summary(EVERYTHING))
+
+
+def test_what_takes_no_effect_stands_above_every_verdict() -> None:
+    for shown in (comment(EVERYTHING), summary(EVERYTHING), terminal(EVERYTHING)):
+        assert 0 <= shown.index("12 of 300 samples are removed") < shown.index("release files are wrong")
+
+
+def test_a_comment_begins_with_what_it_is_found_by() -> None:
+    assert all(comment(found).startswith(f"{MARKER}\n") for found in (*WORLDS.values(), NOTHING))
+    assert all(comment(found).count(MARKER) == 1 for found in WORLDS.values())
+
+
+def test_nothing_affected_is_silent_on_a_terminal_and_said_where_an_answer_is_written() -> None:
+    assert terminal(NOTHING) == ""
+    assert "no prompt is affected" in comment(NOTHING)
+    assert "no prompt is affected" in summary(NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (ONE_WORSE, "1 of 2 prompts got worse"),
+        (gate(prompt("a", "pass")), "1 prompt passes"),
+        (gate(prompt("a", "pass"), prompt("b", "pass")), "2 prompts pass"),
+        (PASSES, "1 prompt passes, 1 is new"),
+        (gate(prompt("a", "regression"), prompt("b", "regression")), "2 prompts got worse"),
+        (
+            gate(prompt("a", "broken"), prompt("b", "stopped")),
+            "1 of 2 prompts is broken, 1 could not be tested",
+        ),
+        (
+            gate(prompt("a", "released"), prompt("b", "inconclusive")),
+            "1 of 2 prompts is undecided, 1 was released untested",
+        ),
+        (WRONG, "release files are wrong"),
+        (NOTHING, "no prompt is affected"),
+    ],
+)
+def test_the_headline_names_the_gravest_first(found: GateReport, said: str) -> None:
+    assert headline(found) == said
+
+
+def test_the_gravest_prompt_is_shown_first() -> None:
+    assert [one.id for one in ordered(EVERYTHING.prompts)][:4] == [
+        "torn",
+        "support-triage",
+        "slow",
+        "greeting",
+    ]
+
+
+def test_a_row_shows_the_numbers_that_decided() -> None:
+    worse, better, undecided = (figures(prompt("x", "pass", report=one)) for one in (WORSE, BETTER, OPEN))
+    assert worse == "queue 94% → 88% (allowed −5) · 21 broken, 3 fixed · cost +3 %"
+    assert better == "tone 4.3 → 4.4 · cost −12 %"
+    assert undecided == "queue 90% → 88% (allowed −5) · 2 broken, 1 fixed"
+
+
+def test_of_many_metrics_that_got_worse_two_are_shown_and_the_rest_counted() -> None:
+    many = report("x", "regression", [QUEUE.model_copy(update={"name": f"m{number}"}) for number in range(5)])
+    assert figures(prompt("x", "regression", report=many)).endswith("21 broken, 3 fixed · 3 more")
+
+
+def test_a_first_release_shows_its_floor() -> None:
+    line = metric("queue", 0.0, 0.88, baseline_mean=None, difference=None, margin=None, floor=0.8)
+    assert figures(prompt("x", "pass", report=report("x", "pass", [line]))) == "queue 88% (allowed ≥ 80%)"
+
+
+def test_a_verdict_without_a_metric_that_decided_shows_its_sentence() -> None:
+    crept = report("x", "inconclusive", [metric("queue", 0.9, 0.9)], reasons=["small falls have added up"])
+    assert figures(prompt("x", "inconclusive", report=crept)) == "small falls have added up"
+
+
+def test_who_overruled_a_verdict_and_why_stands_in_its_row() -> None:
+    over = Overruled(how="accepted", by="Ada", reason="the samples are old")
+    assert figures(prompt("x", "pass", overruled=over)) == "accepted by Ada: the samples are old"
+
+
+def test_what_broke_most_is_a_slice_that_broke_more_than_its_share() -> None:
+    assert broke_most(WORSE) == "language=de, 11 of 21 (it holds 40 of 300 samples)"
+    even = WORSE.model_copy(
+        update={"slices": [slice_of("language=de", 3, 43), slice_of("language=en", 18, 257)]}
+    )
+    assert broke_most(even) in ("language=en, 18 of 21 (it holds 257 of 300 samples)", "")
+    alone = WORSE.model_copy(update={"slices": [slice_of("language=all", 21, 300)]})
+    assert broke_most(alone) == ""
+
+
+def test_examples_are_of_a_metric_that_got_worse() -> None:
+    other = WORSE.changes[0].model_copy(update={"metric": "tone", "sample_id": "other"})
+    found = examples(WORSE.model_copy(update={"changes": [other, *WORSE.changes]}))
+    assert [change.sample_id for change in found] == ["smp_0001", "smp_0002"]
+
+
+def test_what_blocks_is_overruled_by_force_and_what_is_open_accepted() -> None:
+    blocked = OPEN.model_copy(update={"inconclusive": "block"})
+    assert "--accept" in to_merge(prompt("x", "inconclusive", report=OPEN))[1][0]
+    assert "--force" in to_merge(prompt("x", "inconclusive", report=blocked))[1][0]
+    assert to_merge(prompt("x", "regression"))[1] == ['promptops promote x --force -m "why"']
+    assert to_merge(prompt("x", "pass")) == ("", [])
+
+
+def test_several_ways_on_are_a_list() -> None:
+    shown = comment(
+        gate(prompt("x", "stopped", commands=["promptops gate --base a", "promptops gate --base b"]))
+    )
+    assert "a maintainer runs one of\n\n- `promptops gate --base a`\n- `promptops gate --base b`\n" in shown
+
+
+def test_a_command_that_would_end_its_code_is_escaped() -> None:
+    shown = comment(gate(prompt("x", "stopped", commands=["promptops gate --base a`|b"])))
+    assert "<code>promptops gate &#45;&#45;base a&#96;&#124;b</code>" in shown
+
+
+def with_basis() -> GateReport:
+    policy = Policy(rules=(Rule(metric="queue", kind="binary", margin=0.05),), alpha=0.04)
+    values = [float(number % 9 > 0) for number in range(90)]
+    other = [float(number % 7 > 0) for number in range(90)]
+    basis = Basis(
+        policy=policy, findings=summarise(policy, {"queue": Measured(baseline=values, candidate=other)})
+    )
+    return gate(prompt("x", "regression", report=WORSE.model_copy(update={"basis": basis.as_json()})))
+
+
+def test_a_summary_folds_how_a_verdict_was_reached() -> None:
+    shown = summary(with_basis())
+    assert "<details><summary>How this was reached</summary>\n\n```text\n" in shown
+    assert "tango" in shown
+
+
+def test_a_summary_without_room_leaves_explanations_out_before_tables() -> None:
+    whole, short = summary(with_basis()), summary(with_basis(), limit=6000)
+    assert "How this was reached" in whole
+    assert "How this was reached" not in short
+    assert "| queue | 94% |" in short
+
+
+def test_a_basis_that_cannot_be_read_is_said_and_not_raised() -> None:
+    torn = gate(prompt("x", "regression", report=WORSE.model_copy(update={"basis": {"format": 99}})))
+    assert "the numbers of this verdict cannot be read" in summary(torn)
+
+
+def test_the_same_answer_is_the_same_text() -> None:
+    turned = EVERYTHING.model_copy(update={"prompts": list(reversed(EVERYTHING.prompts))})
+    assert comment(turned) == comment(EVERYTHING)
+    assert summary(turned) == summary(EVERYTHING)
