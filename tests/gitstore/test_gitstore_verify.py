@@ -117,13 +117,13 @@ def release_paths(top: Path) -> list[str]:
     )
 
 
-ROUNDS = 36  # of every file: 252 mutations that are committed, and as many in the work tree
+ROUNDS = 32  # of eight files: 256 mutations that are committed, and as many in the work tree
 
 
 def test_every_mutation_of_a_byte_is_noticed_once_it_is_committed(released: Path, git: Git) -> None:
     draw, repo = random.Random(500), Repo.open(released)
     contents = {path: (released / path).read_bytes() for path in release_paths(released)}
-    assert len(contents) == 7
+    assert len(contents) * ROUNDS >= 250
     others = [path for path in contents if path != POINTER]
     # The pointer by itself: what is wrong with the files that it names is said of it too.
     together = [
