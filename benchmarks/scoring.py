@@ -131,7 +131,7 @@ def main() -> None:
     )
     print(f"{'':14}{'calls/s':>9}{'ratio':>7}{'CPU ms/call here':>18}")
     for way in WAYS:
-        wall, cpu = (median(one[way][place] for one in rounds) for place in range(2))
+        wall, cpu = (median(float(one[way][place]) for one in rounds) for place in range(2))
         ratio = median(one["in the loop"][0] / one[way][0] for one in rounds)
         print(f"{way:14}{calls / wall:9.0f}{ratio:7.2f}{1000 * cpu / calls:18.3f}")
 
