@@ -21,15 +21,14 @@ SCHEMA = "promptops.spend/1"
 
 
 @contextmanager
-def kept_ledger(plan: Plan, journal: Journal) -> Iterator[Spending]:
-    """Give an empty ledger and write it beside the journal at the end, also when the run stops before its own.
+def kept_ledger(plan: Plan, journal: Journal, spending: Spending) -> Iterator[None]:
+    """Write the ledger beside the journal at the end, also when the run stops before its own.
 
     Raises:
         RunStopped: it cannot be written, and nothing else went wrong.
     """
-    spending = spending_of(plan)
     try:
-        yield spending
+        yield
     except BaseException:
         # What stopped the run is what people have to read.
         with suppress(RunStopped):

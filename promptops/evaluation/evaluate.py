@@ -13,7 +13,7 @@ from promptops.errors import RunStopped
 from promptops.evaluation.advice import advised
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
-from promptops.evaluation.costs import kept_ledger
+from promptops.evaluation.costs import kept_ledger, spending_of
 from promptops.evaluation.ledger import Look, at_level, next_look, take_look
 from promptops.evaluation.measuring import Measuring, measuring
 from promptops.evaluation.models import Answering
@@ -34,7 +34,6 @@ from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
 from promptops.runs.replay import Arm, Arms, Progress, replay
-from promptops.runs.spending import Spending
 from promptops.samples import Pair, Sample, Score
 from promptops.version import tool_version
 
@@ -65,8 +64,10 @@ async def evaluate(plan: Plan, options: Options) -> Report:
     with ExitStack() as stack:
         cache = stack.enter_context(Cache.open(workspace.state / "cache.db"))
         folder = workspace.state / "runs" / plan.run
-        journal = stack.enter_context(await Journal.open_when_free(folder, _header(plan), say=options.say))
-        spending = stack.enter_context(kept_ledger(plan, journal))
+        spending = spending_of(plan)
+        opening = Journal.open_when_free(folder, _header(plan), say=options.say, told=spending.add)
+        journal = stack.enter_context(await opening)
+        stack.enter_context(kept_ledger(plan, journal, spending))
         at_once = max(1, limits.concurrency)
         scoring = stack.enter_context(measuring(plan.scorers, limit=limits.scoring, most=at_once))
         plan = replace(plan, scorers=scoring.scorers)
@@ -74,9 +75,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
             answering = Answering(plan, journal, recorded=options.recorded)
-            ask = _asking(
-                plan, endpoints, journal, cache, spending, answering, scoring, recorded=options.recorded
-            )
+            ask = _asking(plan, endpoints, journal, cache, answering, scoring, recorded=options.recorded)
             course = _course(plan, journal, scoring) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
             if course is not None:
@@ -102,7 +101,6 @@ def _asking(
     endpoints: Mapping[str, Endpoint],
     journal: Journal,
     cache: Cache,
-    spending: Spending,
     answering: Answering,
     scoring: Measuring,
     *,
@@ -118,7 +116,6 @@ def _asking(
         on_progress: Callable[[Progress], None] | None,
     ) -> Progress:
         def count(sample: Sample, pair: Pair) -> None:
-            spending.add(pair)
             scoring.take(sample, pair, finished)
             answering.add(pair)
 

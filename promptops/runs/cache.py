@@ -14,13 +14,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from promptops.errors import InvalidFile, Problem, PromptopsError, RunStopped
-from promptops.messages import Completion
+from promptops.messages import NOTHING_LOST, Completion
 from promptops.runs.cachestats import Stats, read_stats
 from promptops.runs.encoding import answer_to_dict, completion_from_dict, from_line, to_line
 from promptops.runs.whole import writing
@@ -86,6 +86,8 @@ class Cache:
 
     def put(self, key: str, completion: Completion, asked_at: float) -> None:
         """Keep an answer, instead of an older one; it is on disk within about a second of further work."""
+        if completion.lost != NOTHING_LOST:  # that was this call's own bad luck
+            completion = replace(completion, lost=NOTHING_LOST)
         self._waiting[key] = (asked_at, False, to_line(answer_to_dict(completion)))
         if len(self._waiting) >= _COMMIT_AT or self._clock() - self._committed >= _COMMIT_EVERY:
             self.flush()

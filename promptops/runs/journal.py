@@ -31,6 +31,8 @@ from promptops.runs.header import check_header, put, read_header, write_header
 from promptops.runs.locking import is_at, lock
 from promptops.samples import Pair
 
+Told = Callable[[Pair | Half], None]
+
 _ABSENT = -(2**63)
 # A larger index is damage, and must not make the list of offsets as long as itself.
 _LARGEST_INDEX = 100_000_000
@@ -41,9 +43,9 @@ _LOOK_AGAIN = 0.2  # seconds
 class Journal:
     """An open run; a context manager, closed at the end. One process has it at a time."""
 
-    def __init__(self, folder: Path, descriptor: int) -> None:
+    def __init__(self, folder: Path, descriptor: int, told: Told) -> None:
         self._pairs, self._header = folder / "pairs.jsonl", folder / "run.json"
-        self._descriptor = descriptor
+        self._descriptor, self._told = descriptor, told
         self._reader = self._pairs.open("rb")
         self._offsets = array("q")  # where a line begins; ~offset when it holds a failure to be asked again
         # Where the lines of single answers begin, of pairs that are not final.
@@ -51,16 +53,17 @@ class Journal:
         self._size = 0
 
     @classmethod
-    def open(cls, folder: Path, header: Mapping[str, Any]) -> Self:
+    def open(cls, folder: Path, header: Mapping[str, Any], *, told: Told | None = None) -> Self:
         """Begin the run in `folder`, or resume it.
 
-        `header` goes to run.json; on a resume its `digests` have to be those the run began with.
+        `header` goes to run.json; on a resume its `digests` have to be those the run began with. `told` gets every
+        line in order, those that are there now and those to come.
 
         Raises:
             IntegrityError: other digests, or a line in the middle that is no pair.
             PromptopsError: another process has this run, or the folder cannot be written.
         """
-        journal = cls._try_open(folder, header)
+        journal = cls._try_open(folder, header, told or _ignore)
         if journal is None:
             raise PromptopsError(f"another promptops test of this run is going on ({folder}); wait for it")
         return journal
@@ -72,6 +75,7 @@ class Journal:
         header: Mapping[str, Any],
         *,
         say: Callable[[str], None],
+        told: Told | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Self:
         """Open as `open` does, and wait while another process has this run: what it finishes need not be asked.
@@ -79,18 +83,19 @@ class Journal:
         Raises:
             IntegrityError: as `open`. PromptopsError: the folder cannot be written.
         """
-        journal = cls._try_open(folder, header)
+        told = told or _ignore
+        journal = cls._try_open(folder, header, told)
         if journal is None:
             say(
                 f"another promptops is running this test ({folder.name}): waiting for it, to go on from there"
             )
         while journal is None:
             await sleep(_LOOK_AGAIN)
-            journal = cls._try_open(folder, header)
+            journal = cls._try_open(folder, header, told)
         return journal
 
     @classmethod
-    def _try_open(cls, folder: Path, header: Mapping[str, Any]) -> Self | None:
+    def _try_open(cls, folder: Path, header: Mapping[str, Any], told: Told) -> Self | None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY
@@ -100,7 +105,7 @@ class Journal:
         try:
             # Who waited may have got a file that was deleted meanwhile, and with it the run.
             free = lock(descriptor) and is_at(descriptor, folder / "pairs.jsonl")
-            journal = cls(folder, descriptor) if free else None
+            journal = cls(folder, descriptor, told) if free else None
         except BaseException:
             os.close(descriptor)
             raise
@@ -263,6 +268,7 @@ class Journal:
         return self._offsets[index] if index < len(self._offsets) else _ABSENT
 
     def _note(self, found: Pair | Half, begins: int) -> None:
+        self._told(found)
         if isinstance(found, Half):
             self._halves[_both(found.index)[found.role == "candidate"]] = begins
             return
@@ -282,6 +288,10 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _ignore(line: Pair | Half) -> None:
+    pass
 
 
 def _both(index: int) -> tuple[int, int]:

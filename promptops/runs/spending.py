@@ -1,8 +1,8 @@
-"""What a run has asked and paid, summed up from its pairs: the ledger of a run.
+"""What a run has asked and paid, summed up from the lines of its journal: the ledger of a run.
 
-Who finished first, and how often the run was killed and resumed, makes no difference: pairs that are read from
-the journal count as they did when they were asked. Only what a provider counted is counted here; what it did not
-say stays unknown and is never 0, also of attempts that it began to answer.
+Who finished first, and how often the run was killed and resumed, makes no difference: lines that are read count as
+they did when they were written, half a pair and a failure that was asked again later too. Only what a provider
+counted is counted here; what it did not say stays unknown and is never 0, also of attempts that it began to answer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptops.messages import Answer, Completion, Failure
+from promptops.runs.encoding import Half
+from promptops.runs.journal import is_final
 from promptops.samples import Pair
 
 # Whole numbers of these are summed, because a sum of floats would tell who finished first.
@@ -102,17 +104,33 @@ def _more(known: int | None, added: int | None) -> int | None:
 
 @dataclass(slots=True)
 class Spending:
-    """Accounts by arm and by the model that answered ("" for calls that nobody did); grows with every pair.
+    """Accounts by arm and by the model that answered ("" for calls that nobody did); grows with every line.
 
     `list_price` tells what a cached answer costs that was kept without a price.
     """
 
     list_price: ListPrice = lambda _arm, _answer: None
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    # What was counted of pairs of which more lines are to come.
+    _open: dict[int, dict[str, Completion]] = field(default_factory=dict)
 
-    def add(self, pair: Pair) -> None:
-        self._count("baseline", pair.baseline)
-        self._count("candidate", pair.candidate)
+    def add(self, line: Pair | Half) -> None:
+        """Take a line of a journal; an answer that stands in several lines of its pair was given once."""
+        if isinstance(line, Half):
+            self._once(line.index, line.role, line.answer)
+            return
+        self._once(line.index, "baseline", line.baseline)
+        self._once(line.index, "candidate", line.candidate)
+        if is_final(line.baseline) and is_final(line.candidate):
+            self._open.pop(line.index, None)
+
+    def _once(self, index: int, arm: str, answer: Answer) -> None:
+        if isinstance(answer, Completion):
+            counted = self._open.setdefault(index, {})
+            if counted.get(arm) == answer:
+                return
+            counted[arm] = answer
+        self._count(arm, answer)
 
     def _count(self, arm: str, answer: Answer) -> None:
         if isinstance(answer, Failure):

@@ -73,3 +73,29 @@ def test_a_price_that_nobody_knows_is_unknown_in_the_ledger(project: Project) ->
     found = ledger(project)
     assert (found["usd"], found["list_usd"], found["unpriced"]) == (None, None, 2 * N)
     assert found["lines"][0]["input_tokens"] == 12000
+
+
+def test_calls_that_failed_and_were_asked_again_stay_in_the_ledger(project: Project) -> None:
+    project.forget()
+    project.reword("silent")
+    project.run("test")
+    assert (ledger(project)["calls"], ledger(project)["failures"]) == (2 * N, N // 10)
+    project.run("test")
+    assert (ledger(project)["calls"], ledger(project)["failures"]) == (project.calls(), N // 5)
+    assert project.calls() == 2 * N + N // 10
+
+
+def test_half_a_pair_is_paid_for_also_where_the_run_ended_before_the_other_half(paid: Project) -> None:
+    refuse = (
+        '    if "thorough" in rule:\n'
+        "        from promptops.errors import Refused\n\n"
+        '        raise Refused("no key")\n'
+    )
+    paid.edit("    right = message", refuse + "    right = message", name="bots.py")
+    assert paid.run("test").code == 7
+    (journal,) = paid.path.glob(".promptops/runs/*/pairs.jsonl")
+    halves = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert halves
+    assert {half.get("role") for half in halves} == {"baseline"}
+    found = ledger(paid)
+    assert (found["calls"], found["usd"]) == (len(halves), pytest.approx(len(halves) * EACH))

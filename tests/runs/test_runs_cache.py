@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from promptops.errors import InvalidFile, PromptopsError, RunStopped
-from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
+from promptops.messages import Completion, Lost, Message, Request, ToolCall, ToolSpec, Usage
 from promptops.risks import Risk
 from promptops.runs.cache import Cache
 from promptops.runs.cachekey import cache_key
@@ -261,3 +261,11 @@ def test_several_processes_write_at_once_and_all_finish(path) -> None:
         assert cache.stats().answers == 3 * 300 + 1
         assert cache.get("shared").completion.text in names
         assert cache._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_what_the_attempts_before_an_answer_cost_is_not_kept_with_it(path) -> None:
+    with Cache.open(path) as cache:
+        cache.put("k", replace(ANSWER, lost=Lost(usd=0.5, unknown=1)), 12.5)
+        kept = cache.get("k")
+    assert kept is not None
+    assert kept.completion == ANSWER

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from promptops.messages import Answer, Completion, Failure, Lost, Usage
+from promptops.runs.encoding import Half
+from promptops.runs.journal import Journal
 from promptops.runs.recorded import NO_BASELINE
 from promptops.runs.spending import Spending
 from promptops.samples import Pair
@@ -96,3 +101,39 @@ def test_attempts_that_no_answer_came_to_are_paid_as_far_as_anybody_knows() -> N
     only = summed([(failed, replace(failed, lost=Lost(unknown=2)))])
     assert (only.usd, only.lost.unpriced) == (0.5, 3)
     assert summed([(replace(failed, lost=Lost(unknown=2)),) * 2]).usd is None, "unknown is not nothing"
+
+
+def test_an_answer_that_stands_in_several_lines_is_counted_once_and_a_repeated_failure_each_time() -> None:
+    half = Half(index=0, sample_id="s", role="baseline", asked_at=1.0, answer=paid(1.0))
+    lost = Failure(kind="timeout", message="slow", attempts=4)
+    spending = Spending()
+    spending.add(half)
+    assert (spending.calls, spending.usd) == (1, 1.0), "half a pair is paid for"
+    spending.add(Pair(index=0, sample_id="s", baseline=half.answer, candidate=lost))
+    spending.add(Pair(index=0, sample_id="s", baseline=half.answer, candidate=lost))
+    assert (spending.calls, spending.failures) == (9, 2)
+    spending.add(Pair(index=0, sample_id="s", baseline=half.answer, candidate=paid(2.0)))
+    assert (spending.calls, spending.usd) == (10, 3.0)
+    spending.add(replace(half, answer=paid(4.0)))
+    assert (spending.calls, spending.usd) == (11, 7.0), "a finished pair that is asked again is paid again"
+
+
+def test_a_resumed_run_has_the_ledger_of_one_that_nobody_disturbed(tmp_path: Path) -> None:
+    lines = [
+        Half(index=0, sample_id="s", role="candidate", asked_at=1.0, answer=paid(0.1)),
+        Pair(index=0, sample_id="s", baseline=paid(0.2, attempts=3), candidate=paid(0.1)),
+        Half(index=1, sample_id="s", role="baseline", asked_at=1.0, answer=paid(0.3)),
+        Pair(index=2, sample_id="s", baseline=paid(9.0, cached=True), candidate=paid(None)),
+    ]
+    written, read = Spending(), Spending()
+    for number in range(0, len(lines), 2):
+        with Journal.open(tmp_path / "run", {"digests": {}}, told=written.add) as journal:
+            for line in lines[number : number + 2]:
+                journal.append_half(line) if isinstance(line, Half) else journal.append(line)
+        if number == 0:
+            written = Spending()  # another process
+    with Journal.open(tmp_path / "run", {"digests": {}}, told=read.add):
+        pass
+    assert read.accounts == written.accounts
+    assert (read.calls, read.cached, read.billed.unpriced) == (6, 1, 1)
+    assert read.usd == pytest.approx(0.6)
