@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from promptops.gated import GatedPrompt, GateReport, Note
 from promptops.report import cut
 from promptops.reports.escape import command_message, command_property
-from promptops.reports.gateview import LONG, WORDS, figures, ordered, to_merge
+from promptops.reports.gateview import LONG, WORDS, figures, ordered, remarks, to_merge
 
 _LEVELS = ("error", "warning", "notice")
 _TITLE = "promptops"
@@ -31,7 +31,7 @@ def _notes(report: GateReport) -> Iterator[Note]:
     yield from _sorted(report.integrity)
     if report.first:
         yield Note(level="warning", path="", message=_first(report.first))
-    yield from _sorted([*_verdicts(report), *report.notes])
+    yield from _sorted([*_verdicts(report), *remarks(report)])
 
 
 def _verdicts(report: GateReport) -> Iterator[Note]:
@@ -42,8 +42,9 @@ def _verdicts(report: GateReport) -> Iterator[Note]:
     lines = {note.path: note.line for note in reversed(report.notes) if note.line}
     explained = {note.path for note in report.notes if note.level == "error"}
     for prompt in ordered(report.prompts):
-        if prompt.exit_code and not (prompt.status == "broken" and prompt.path in explained):
-            level = "warning" if prompt.status == "inconclusive" else "error"
+        explains_itself = prompt.status == "broken" and prompt.path in explained
+        if (prompt.exit_code or prompt.status == "released") and not explains_itself:
+            level = "warning" if prompt.status in ("inconclusive", "released") else "error"
             line = lines.get(prompt.path, 1)
             yield Note(level=level, path=prompt.path, line=line, message=_verdict(prompt))
 

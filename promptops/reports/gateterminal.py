@@ -18,9 +18,9 @@ from promptops.reports.gateview import (
     changed,
     figures,
     headline,
-    is_empty,
     ordered,
     place,
+    remarks,
     sides,
     to_merge,
     untold,
@@ -44,7 +44,7 @@ _LEVELS = {"error": "bold red", "warning": "yellow", "notice": "dim"}
 
 def print_gate(report: GateReport, console: Console) -> None:
     """Print the answer; nothing where nothing is affected."""
-    if is_empty(report):
+    if not report.affects:
         return
     for line in report.first:
         _print(console, Text.assemble(("first: ", "bold yellow"), one_line(cut(line, LONG))))
@@ -58,7 +58,7 @@ def print_gate(report: GateReport, console: Console) -> None:
         _print(console, row)
     for prompt in ordered(report.prompts):
         _print_one(prompt, console)
-    for note in report.notes:
+    for note in remarks(report):
         _print(console, _remark(note))
     for said in report.said:
         _print(console, Text.assemble(("note: ", "yellow"), one_line(cut(said, LONG))))

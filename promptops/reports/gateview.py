@@ -63,11 +63,6 @@ def ordered(prompts: Sequence[GatedPrompt]) -> list[GatedPrompt]:
     return sorted(prompts, key=lambda prompt: (ORDER.index(prompt.status), prompt.id))
 
 
-def is_empty(report: GateReport) -> bool:
-    """Whether nothing is affected and there is nothing to say."""
-    return not (report.prompts or report.first or report.integrity or report.notes or report.said)
-
-
 def headline(report: GateReport) -> str:
     """One line: the gravest first, and of how many prompts."""
     wrong = ["release files are wrong"] if any(one.level == "error" for one in report.integrity) else []
@@ -93,17 +88,18 @@ def _count(prompts: Sequence[GatedPrompt], status: Status) -> int:
 
 
 def sides(prompt: GatedPrompt, candidate: str) -> str:
-    """Baseline and candidate, as `v12 → PR`."""
-    if prompt.baseline is None or prompt.status == "removed":
-        return candidate if prompt.baseline is None else cut(prompt.baseline.short, 40)
-    return f"{cut(prompt.baseline.short, 40)} → {candidate}"
+    """Baseline and candidate, as `v12 → PR`; a candidate that is released has its number."""
+    before = [] if prompt.baseline is None else [cut(prompt.baseline.short, 40)]
+    numbered = prompt.candidate is not None and prompt.candidate.version is not None
+    after = [cut(prompt.candidate.short, 40)] if prompt.candidate is not None and numbered else [candidate]
+    return " → ".join(before if prompt.status == "removed" else [*before, *after])
 
 
 def figures(prompt: GatedPrompt) -> str:
     """What decided, in one cell: numbers where there are any, else a sentence."""
     parts = _numbers(prompt.report) if prompt.report is not None else []
     parts = parts or [cut(_saying(prompt), SHORT)]
-    if prompt.evidence is not None:
+    if prompt.evidence is not None and not prompt.said:
         parts.append("by committed evidence")
     if prompt.overruled is not None:
         over = prompt.overruled
@@ -214,6 +210,8 @@ def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
     match prompt.status:
         case "broken":
             return ("To merge: mend it, then" if commands else "To merge: mend it"), commands
+        case "inconclusive" if prompt.report is None and not commands:
+            return "To merge: a maintainer decides", commands
         case "regression":
             return "To merge: fix it, or an owner runs", commands or [_promote(prompt.id, "--force")]
         case "inconclusive":
@@ -228,6 +226,15 @@ def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
 
 def _promote(name: str, flag: str) -> str:
     return f'promptops promote {cut(name, 80)} {flag} -m "why"'
+
+
+def remarks(report: GateReport) -> list[Note]:
+    """The remarks on the change, without those that only repeat a prompt's verdict on its lines."""
+    verdicts = {(prompt.path, prompt.id, prompt.status) for prompt in report.prompts}
+    heads: dict[str, list[str]] = {}
+    for path, name, status in verdicts:
+        heads.setdefault(path, []).append(f"{name}: {status}:")
+    return [note for note in report.notes if not note.message.startswith(tuple(heads.get(note.path, ())))]
 
 
 def place(note: Note) -> str:

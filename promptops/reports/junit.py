@@ -21,6 +21,7 @@ from promptops.reports.gateview import (
     figures,
     ordered,
     place,
+    remarks,
     sentences,
     to_merge,
 )
@@ -57,7 +58,7 @@ def _suites(report: GateReport) -> Iterator[tuple[str, list[Case]]]:
         yield "read this first", [Case(name=line, end="skipped", message=line) for line in report.first]
     if report.integrity:
         yield "release files", [_remark(note) for note in report.integrity]
-    notes = _by_path(report.notes)
+    notes = _by_path(remarks(report))
     for prompt in ordered(report.prompts):
         yield prompt.id, [*_cases(prompt), *map(_remark, notes.pop(prompt.path, ()))]
     others = [_remark(note) for found in notes.values() for note in found]
