@@ -11,6 +11,7 @@ import typer
 
 from promptops.cli.agreeing import Yes, before_asking
 from promptops.cli.options import Command, Environment, Json, PromptId, Reason, Repeats, Sequential
+from promptops.errors import ConfigError
 
 if TYPE_CHECKING:
     from promptops.releasing.outcome import Outcome
@@ -196,19 +197,30 @@ def log(
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="12h, 7d, or a date like 2026-03-01.")
     ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="Only what was live then: 14:05, 2h, a date.")
+    ] = None,
     count: Annotated[int | None, typer.Option("-n", min=1, help="At most so many entries.")] = None,
     json: Json = False,
 ) -> None:
     """Tell the story of a prompt, newest first.
 
-    Its commits, versions and releases; of all prompts when none is named.
+    Its commits, versions and releases; of all prompts when none is named. With -e what was live there, since when;
+    with --at what was live at that moment. Times without a zone are UTC.
     """
     from promptops.cli.here import workspace
     from promptops.cli.output import show, show_json
-    from promptops.releasing.story import moment, story
-    from promptops.reports.story import story_lines
+    from promptops.releasing.story import moment, story, then
+    from promptops.reports.story import story_lines, then_lines
 
     here = workspace()
+    if at is not None:
+        if since or count:
+            raise ConfigError("--at is one moment; it goes with no --since and no -n")
+        now = _now()
+        was = then(here, prompt, here.environment(environment), moment(at, now=now), now=now).as_json()
+        show_json(was) if json else show("\n".join(then_lines(was)))
+        return
     after = moment(since, now=_now()) if since else None
     chosen = here.environment(environment) if environment else None
     found = story(here, prompt, environment=chosen, since=after, count=count).as_json()

@@ -40,10 +40,13 @@ class Commit:
 State = dict[str, TreeEntry]
 
 
-def walk(repo: Repo, ref: str, *folders: str, since: str | None = None) -> list[Commit]:
+def walk(
+    repo: Repo, ref: str, *folders: str, since: str | None = None, only_branch: bool = False
+) -> list[Commit]:
     """Return the commits that touched these folders, newest first, parents after their children.
 
-    With `since` only those that are not behind that commit; a parent that is in no list is behind it.
+    With `since` only those that are not behind that commit; a parent that is in no list is behind it. With
+    `only_branch` only those that were the branch's tip themselves: of a merge, not what it brought in.
 
     Raises:
         RepoError: no such commit.
@@ -60,6 +63,7 @@ def walk(repo: Repo, ref: str, *folders: str, since: str | None = None) -> list[
     options += ["--no-abbrev", "--no-renames", "--no-color", "--no-ext-diff", "--ignore-submodules=none"]
     options += [f"--format=tformat:{_FIELDS}", "--end-of-options", ref]
     options += [f"^{since}"] if since else []
+    options = ["--first-parent", *options] if only_branch else options
     paths = [folder for folder in folders if folder not in ("", ".")]
     raw = repo.read("log", *options, "--", *paths)
     return list(_commits(raw.decode(errors="surrogateescape").split("\0"), repo.cut()))

@@ -105,5 +105,5 @@ def test_times_are_spans_before_now_or_dates(text: str, expected: datetime) -> N
 
 @pytest.mark.parametrize("text", ["", "soon", "12", "h", "-1d", "999999w", "2026-13-01", "12hours"])
 def test_anything_else_is_no_time(text: str) -> None:
-    with pytest.raises(InvalidInput, match="is no time; write 12h, 7d or 2026-03-01"):
+    with pytest.raises(InvalidInput, match="is no time; write 12h, 7d, 14:05 or 2026-03-01"):
         moment(text, now=NOW)
