@@ -1,0 +1,250 @@
+"""`promptops verify`: since a commit, from the evidence alone, and by the signatures that the base asks for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_help import ID, POINTER, Project, Run
+
+from promptops.records import (
+    Evidence,
+    Release,
+    Version,
+    canonical,
+    evidence_name,
+    parse_release,
+    parse_version,
+    sha256,
+)
+
+FOLDER = f"prompts/releases/{ID}"
+
+
+@pytest.fixture
+def compared(project: Project) -> Project:
+    """v2 is live too: it is worse, and was forced."""
+    project.reword("quick")
+    project.commit()
+    assert project.run("promote", ID, "--force", "-m", "to be seen").code == 0
+    return project
+
+
+def forge(project: Project, change: Callable[[dict[str, Any]], None], **more: object) -> None:
+    """Rewrite the last release with other evidence, so that every hash fits again."""
+    pointer = parse_release((project.path / POINTER).read_bytes(), path=POINTER)
+    assert pointer.evidence is not None
+    old = project.path / FOLDER / "evidence" / evidence_name(pointer.evidence)
+    values = json.loads(old.read_text())
+    change(values)
+    content = canonical(Evidence.model_validate(values))
+    old.unlink()
+    project.write(f"{FOLDER}/evidence/{evidence_name(sha256(content))}", content)
+    told = pointer.model_dump() | {"evidence": sha256(content), **more}
+    project.write(POINTER, canonical(Release.model_validate(told)))
+    project.git("add", "-A")
+    project.git("commit", "-q", "--amend", "--no-edit")
+
+
+def rows(project: Project, *words: str) -> list[Mapping[str, Any]]:
+    return list(project.run("verify", "--json", *words).json["findings"])
+
+
+def test_every_verdict_is_reached_again_from_its_evidence(compared: Project) -> None:
+    said = compared.run("verify", "--recompute")
+    assert (said.code, said.err) == (0, "")
+    assert said.out == "every release file and its history is as it was written; 2 verdicts reached again\n"
+    told = compared.run("verify", "--recompute", "--json").json
+    assert (told["schema"], told["recomputed"], told["findings"]) == ("promptops.verify/1", 2, [])
+
+
+def another_verdict(values: dict[str, Any]) -> None:
+    values["verdict"] = "pass"
+
+
+def another_number(values: dict[str, Any]) -> None:
+    values["metrics"][0]["candidate_mean"] = 0.99
+
+
+def another_level(values: dict[str, Any]) -> None:
+    values["alpha"] = 0.2
+
+
+def a_metric_less(values: dict[str, Any]) -> None:
+    values["metrics"].pop()
+
+
+def no_basis(values: dict[str, Any]) -> None:
+    values["basis"] = {"rules": []}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (another_verdict, "says PASS, and its own numbers say REGRESSION"),
+        (another_number, "says that candidate_mean of queue is 0.99"),
+        (another_level, "says alpha 0.2"),
+        (a_metric_less, "lists other metrics"),
+        (no_basis, "not the basis of a verdict"),
+    ],
+)
+def test_a_forgery_in_which_every_hash_fits_is_found_by_its_numbers(
+    compared: Project, change: Callable[[dict[str, Any]], None], words: str
+) -> None:
+    forge(compared, change, forced=change is not another_verdict)
+    assert compared.run("verify").code == 0
+    said = compared.run("verify", "--recompute")
+    assert said.code == 6
+    assert words in said.out
+
+
+def test_findings_that_no_test_ever_made_are_an_error_and_no_crash(compared: Project) -> None:
+    def shape(values: dict[str, Any]) -> None:
+        for one in values["basis"]["findings"].values():
+            one["compared"] = {"n": -1, "seen": []}
+
+    forge(compared, shape)
+    said = compared.run("verify", "--recompute")
+    assert said.code == 6, said
+
+
+def test_evidence_that_holds_too_little_is_said_to_be_unchecked(compared: Project) -> None:
+    forge(compared, lambda values: values.pop("basis"))
+    said = compared.run("verify", "--recompute")
+    assert said.code == 0
+    assert "unchecked: " in said.out
+    assert "1 could not be checked" in said.out
+
+
+def test_reasons_in_other_words_are_a_warning_from_the_same_version_only(compared: Project) -> None:
+    def reword(values: dict[str, Any]) -> None:
+        values["reasons"] = ["all is well"]
+
+    forge(compared, reword)
+    assert [row["severity"] for row in rows(compared, "--recompute")] == ["warning"]
+
+    def age(values: dict[str, Any]) -> None:
+        values["tool_version"] = "0.0.1"
+
+    forge(compared, age)
+    assert rows(compared, "--recompute") == []
+
+
+def test_a_source_that_does_not_lead_to_its_body_is_told(compared: Project) -> None:
+    path = f"{FOLDER}/v2.yaml"
+    version = parse_version((compared.path / path).read_bytes(), path=path)
+    nicer = Version.model_validate(
+        version.model_dump() | {"source": version.source.replace("quick", "careful")}
+    )
+    compared.write(path, canonical(nicer))
+    compared.git("add", "-A")
+    compared.git("commit", "-q", "--amend", "--no-edit")
+    assert rows(compared) == []
+    (row,) = rows(compared, "--recompute")
+    assert (row["severity"], row["path"]) == ("warning", path)
+    assert "does not lead to its body" in row["message"]
+
+
+def test_since_a_commit_only_what_followed_is_judged_and_recomputed(compared: Project) -> None:
+    forge(compared, another_verdict, forced=False)
+    start = compared.git("rev-parse", "HEAD")
+    compared.edit("quick", "thorough")
+    compared.commit()
+    assert compared.run("promote", ID, "-m", "better").code == 0
+    assert compared.run("verify", "--recompute").code == 6
+    said = compared.run("verify", "--recompute", "--since", start)
+    assert (said.code, said.out) == (
+        0,
+        f"every change of release files since {start} is as it was written; 1 verdict reached again\n",
+    )
+    assert compared.run("verify", "--since", "nowhere").code == 2
+
+
+def test_a_checkout_that_is_too_shallow_is_no_success_in_ci(
+    compared: Project, tmp_path: Path, run_in: Run
+) -> None:
+    compared.git("clone", "-q", "--depth=1", f"file://{compared.path}", str(tmp_path / "ci"))
+    first = compared.git("rev-list", "--max-parents=0", "HEAD")
+    subprocess.run(["git", "fetch", "-q", "--depth=1", "origin", first], cwd=tmp_path / "ci", check=True)
+    said = run_in(tmp_path / "ci", "verify", "--since", first)
+    assert said.code == 2
+    assert "fetch-depth: 0" in said.out
+    assert run_in(tmp_path / "ci", "verify").code == 0
+
+
+def test_a_change_that_moves_the_prompts_folder_away_hides_nothing(compared: Project) -> None:
+    start = compared.git("rev-parse", "HEAD")
+    (compared.path / FOLDER / "v1.yaml").unlink()
+    compared.edit("prompts: [prompts]", "prompts: [elsewhere]", name="promptops.yaml")
+    compared.commit()
+    assert compared.run("verify", "--since", start).code == 6
+    compared.git("branch", "-q", "work")
+    compared.git("checkout", "-q", "work")
+    compared.git("branch", "-f", "main", start)
+    assert compared.run("verify").code == 6
+
+
+ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+
+
+@pytest.fixture
+def signed(project: Project, tmp_path: Path) -> Project:
+    """v1 is live, and then the team decides that releases are signed; commits are signed from now on."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    project.git("config", "gpg.format", "ssh")
+    project.git("config", "user.signingKey", str(key))
+    public = " ".join(key.with_suffix(".pub").read_text().split()[:2])
+    project.write("keys/allowed_signers", f"ada@example.org {public}\n")
+    project.edit(
+        "promptops: 1",
+        "promptops: 1\nrequire_signed: {production: keys/allowed_signers}",
+        name="promptops.yaml",
+    )
+    project.commit("Have releases signed")
+    project.git("config", "commit.gpgSign", "true")
+    return project
+
+
+@ssh
+def test_releases_are_signed_from_when_the_base_wants_it(signed: Project) -> None:
+    assert signed.run("verify").code == 0  # v1 went live before
+    signed.reword("thorough")
+    start = signed.commit()
+    assert signed.run("promote", ID, "-m", "signed").code == 0
+    assert [signed.run("verify", *words).code for words in ([], ["--since", start])] == [0, 0]
+    signed.git("config", "commit.gpgSign", "false")
+    assert signed.run("rollback", ID, "-m", "unsigned").code == 0
+    for words in ([], ["--since", start]):
+        said = signed.run("verify", *words)
+        assert said.code == 6
+        assert "must be signed by one of keys/allowed_signers; its commit is not signed" in said.out
+
+
+@ssh
+def test_a_change_cannot_take_the_need_of_a_signature_away(signed: Project) -> None:
+    start = signed.git("rev-parse", "HEAD")
+    signed.git("config", "commit.gpgSign", "false")
+    signed.edit("require_signed: {production: keys/allowed_signers}\n", "", name="promptops.yaml")
+    signed.reword("thorough")
+    signed.commit("Loosen")
+    assert signed.run("promote", ID, "-m", "unsigned").code == 0
+    assert signed.run("verify", "--since", start).code == 6
+
+
+@ssh
+def test_a_need_that_was_taken_away_and_came_back_held_in_between(signed: Project) -> None:
+    signed.git("config", "commit.gpgSign", "false")
+    line = "require_signed: {production: keys/allowed_signers}\n"
+    signed.edit(line, "", name="promptops.yaml")
+    signed.reword("thorough")
+    signed.commit("Loosen")
+    assert signed.run("promote", ID, "-m", "unsigned").code == 0
+    signed.edit("promptops: 1\n", f"promptops: 1\n{line}", name="promptops.yaml")
+    signed.commit("As if nothing had been")
+    assert signed.run("verify").code == 6
