@@ -10,6 +10,8 @@ GAP = "   "
 
 def width(text: str) -> int:
     """How many cells a terminal gives a text."""
+    if text.isascii():
+        return len(text)
     wide = sum(unicodedata.east_asian_width(char) in ("W", "F") for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
 

@@ -99,7 +99,7 @@ def _explained(report: Report) -> list[str]:
     if not report.basis:
         return []
     try:
-        return fence(explained(report))
+        return fence("\n".join(explained(report)).strip("\n").split("\n"))
     except InvalidInput as error:
         return [literal(f"the numbers of this verdict cannot be read: {cut(str(error), LONG)}")]
 

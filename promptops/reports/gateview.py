@@ -154,7 +154,7 @@ def _figure(line: MetricLine, row: Row, verdict: str) -> str:
     values = row.candidate if first else f"{row.baseline} → {row.candidate}"
     text = f"{cut(line.name, 60)} {values}"
     if row.allowed and (first or verdict != "pass"):
-        text += f" (allowed {row.allowed.removesuffix(' (default)')})"
+        text += f" (allowed {row.allowed.replace(' (default)', '')})"
     counts = _moved(line) if verdict != "pass" else ""
     return f"{text} · {counts}" if counts else text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from gateworlds import (
@@ -27,6 +28,7 @@ from rich.console import Console
 
 from promptops.basis import Basis
 from promptops.gated import GateReport, Overruled
+from promptops.reports.annotations import annotations
 from promptops.reports.gatecomment import MARKER, comment
 from promptops.reports.gatesummary import summary
 from promptops.reports.gateterminal import print_gate
@@ -203,3 +205,12 @@ def test_the_same_answer_is_the_same_text() -> None:
     turned = EVERYTHING.model_copy(update={"prompts": list(reversed(EVERYTHING.prompts))})
     assert comment(turned) == comment(EVERYTHING)
     assert summary(turned) == summary(EVERYTHING)
+
+
+def test_the_docs_show_what_a_gate_writes() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    quoted = [f"> {line}".rstrip() for line in comment(ONE_WORSE).rstrip("\n").split("\n")[2:]]
+    assert "\n".join(quoted) in docs
+    assert f"```text\n{terminal(ONE_WORSE)}```" in docs
+    assert all(line in docs for line in annotations(EVERYTHING)[:3])
+    assert all(line in docs for line in comment(EVERYTHING).split("\n")[1:6])
