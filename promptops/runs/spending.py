@@ -112,7 +112,7 @@ class Spending:
     list_price: ListPrice = lambda _arm, _answer: None
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     # What was counted of pairs of which more lines are to come.
-    _open: dict[int, dict[str, Completion]] = field(default_factory=dict)
+    _open: dict[int, dict[str, Answer]] = field(default_factory=dict)
 
     def add(self, line: Pair | Half) -> None:
         """Take a line of a journal; an answer that stands in several lines of its pair was given once."""
@@ -125,11 +125,13 @@ class Spending:
             self._open.pop(line.index, None)
 
     def _once(self, index: int, arm: str, answer: Answer) -> None:
-        if isinstance(answer, Completion):
-            counted = self._open.setdefault(index, {})
-            if counted.get(arm) == answer:
-                return
-            counted[arm] = answer
+        counted = self._open.setdefault(index, {})
+        before = counted.get(arm)
+        if isinstance(answer, Completion) and before == answer:
+            return
+        if isinstance(before, Failure):  # it was asked again: its attempts stay, it is no longer unanswered
+            self._account(arm, "").failures -= before.attempts > 0
+        counted[arm] = answer
         self._count(arm, answer)
 
     def _count(self, arm: str, answer: Answer) -> None:

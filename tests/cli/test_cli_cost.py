@@ -81,7 +81,7 @@ def test_calls_that_failed_and_were_asked_again_stay_in_the_ledger(project: Proj
     project.run("test")
     assert (ledger(project)["calls"], ledger(project)["failures"]) == (2 * N, N // 10)
     project.run("test")
-    assert (ledger(project)["calls"], ledger(project)["failures"]) == (project.calls(), N // 5)
+    assert (ledger(project)["calls"], ledger(project)["failures"]) == (project.calls(), N // 10)
     assert project.calls() == 2 * N + N // 10
 
 

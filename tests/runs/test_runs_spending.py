@@ -111,9 +111,9 @@ def test_an_answer_that_stands_in_several_lines_is_counted_once_and_a_repeated_f
     assert (spending.calls, spending.usd) == (1, 1.0), "half a pair is paid for"
     spending.add(Pair(index=0, sample_id="s", baseline=half.answer, candidate=lost))
     spending.add(Pair(index=0, sample_id="s", baseline=half.answer, candidate=lost))
-    assert (spending.calls, spending.failures) == (9, 2)
+    assert (spending.calls, spending.failures) == (9, 1)
     spending.add(Pair(index=0, sample_id="s", baseline=half.answer, candidate=paid(2.0)))
-    assert (spending.calls, spending.usd) == (10, 3.0)
+    assert (spending.calls, spending.failures, spending.usd) == (10, 0, 3.0)
     spending.add(replace(half, answer=paid(4.0)))
     assert (spending.calls, spending.usd) == (11, 7.0), "a finished pair that is asked again is paid again"
 
