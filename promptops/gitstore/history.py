@@ -18,7 +18,7 @@ from promptops.errors import InvalidFile, PromptopsError, RepoError
 from promptops.gitstore.objects import Objects
 from promptops.gitstore.releases import Releases, folder, read_releases
 from promptops.gitstore.repo import Repo
-from promptops.gitstore.trees import CommitTree, Tree, guess_id, holds_prompt, mentions, read_prompt
+from promptops.gitstore.trees import CommitTree, Looking, guess_id, holds_prompt, mentions, read_prompt
 from promptops.gitstore.walk import Commit, State, states, walk
 from promptops.records import Release, parse_release
 
@@ -217,7 +217,7 @@ class _Story:
         return seen
 
     def _read(self, path: str, oid: str, state: State) -> _Seen:
-        tree = _Looking(CommitTree(state, self.objects), set())
+        tree = Looking(CommitTree(state, self.objects), set())
         try:
             prompt = read_prompt(tree, path, root=self.root)
         except InvalidFile as error:
@@ -287,21 +287,6 @@ class _Story:
             release=release,
             note="or earlier: this clone's history begins here" if commit.is_cut else "",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Looking:
-    """A tree that remembers what was asked of it."""
-
-    tree: Tree
-    looked: set[str]
-
-    def paths(self, root: str) -> list[str]:
-        return self.tree.paths(root)
-
-    def read(self, path: str) -> bytes | None:
-        self.looked.add(path)
-        return self.tree.read(path)
 
 
 def _by_id(seen: Iterable[_Seen]) -> dict[str, _Seen]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -133,6 +133,21 @@ class TextTree:
         return None if text is None else text.encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A tree that remembers what was asked of it."""
+
+    tree: Tree
+    looked: set[str]
+
+    def paths(self, root: str) -> list[str]:
+        return self.tree.paths(root)
+
+    def read(self, path: str) -> bytes | None:
+        self.looked.add(path)
+        return self.tree.read(path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompts:
     """The prompts of one tree, sorted by id, and what kept others from being read."""
@@ -180,12 +195,18 @@ def read_all(tree: Tree, paths: Iterable[str], *, root: str) -> Prompts:
             found.setdefault(prompt.id, []).append(prompt)
         except InvalidFile as error:
             problems += error.problems
-    for name, same in found.items():
-        if len(same) > 1:
-            others = " and ".join(prompt.path for prompt in same[1:])
-            problems.append(Problem(same[0].path, 0, 0, f"the id {name!r} is also that of {others}"))
+    problems += twice({name: [prompt.path for prompt in same] for name, same in found.items()})
     single = tuple(same[0] for _, same in sorted(found.items()) if len(same) == 1)
     return Prompts(prompts=single, problems=tuple(sorted(problems)), known=tuple(sorted(found)))
+
+
+def twice(places: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Return what is wrong with ids that more than one file has."""
+    return [
+        Problem(same[0], 0, 0, f"the id {name!r} is also that of {' and '.join(same[1:])}")
+        for name, same in places.items()
+        if len(same) > 1
+    ]
 
 
 def read_prompt(tree: Tree, path: str, *, root: str) -> Prompt:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptops.errors import InvalidFile, NotFound, Problem
-from promptops.gitstore.releases import ReleaseRef, Releases, read_releases, release_ref
-from promptops.gitstore.trees import Prompts, prompts
-from promptops.prompts.model import Prompt
+from promptops.gitstore.pointers import read_pointers
+from promptops.gitstore.releases import ReleaseRef, Releases, pointer_path, release_ref
+from promptops.gitstore.remembered import Sight, Sights, committed_sights, sights
 from promptops.prompts.paths import stem
 from promptops.records import Release
 from promptops.workspace import Workspace
@@ -81,8 +81,7 @@ def status(workspace: Workspace, only: str | None = None) -> Status:
     ref = release_ref(workspace.repo, workspace.config.release_branch)
     states: list[PromptState] = []
     problems: list[Problem] = []
-    for root in workspace.roots:
-        here = prompts(workspace.repo, "HEAD" if workspace.repo.is_bare else None, root=root)
+    for root, here in _sights(workspace).items():
         problems += here.problems
         states += _states(workspace, root, ref, here)
     if only is not None:
@@ -100,29 +99,37 @@ def status(workspace: Workspace, only: str | None = None) -> Status:
     )
 
 
+def _sights(workspace: Workspace) -> dict[str, Sights]:
+    if workspace.repo.is_bare:
+        return {root: committed_sights(workspace.repo, "HEAD", root=root) for root in workspace.roots}
+    return sights(workspace.repo, roots=workspace.roots, memory=workspace.state / "remembered.json")
+
+
 def branch_name(ref: ReleaseRef) -> str:
     return ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _states(workspace: Workspace, root: str, ref: ReleaseRef, here: Prompts) -> list[PromptState]:
-    repo = workspace.repo
-    live = read_releases(repo, ref.commit, root=root)
-    head = repo.head()
-    branch = live if head == ref.commit else read_releases(repo, head, root=root)
+def _states(workspace: Workspace, root: str, ref: ReleaseRef, here: Sights) -> list[PromptState]:
+    live, branch = read_pointers(workspace.repo, ref.commit, workspace.repo.head(), root=root)
+    by_id = {prompt.id: prompt for prompt in here.prompts}
+    broken = {*here.known, *(stem(problem.path) for problem in here.problems)}
     return [
-        _state(workspace, name, here, live, branch)
-        for name in sorted({*(prompt.id for prompt in here.prompts), *live.ids(), *branch.ids()})
+        _state(workspace, name, by_id.get(name), live, branch, is_broken=name in broken)
+        for name in sorted({*by_id, *live.ids(), *branch.ids()})
     ]
 
 
-def _state(workspace: Workspace, name: str, here: Prompts, live: Releases, branch: Releases) -> PromptState:
-    prompt = here.get(name)
-    places = tuple(
-        _place(live, environment, live.live(name, environment), branch.live(name, environment))
-        for environment in workspace.config.environments
-    )
+def _state(
+    workspace: Workspace,
+    name: str,
+    prompt: Sight | None,
+    live: Releases,
+    branch: Releases,
+    *,
+    is_broken: bool,
+) -> PromptState:
+    places = tuple(_place(name, environment, live, branch) for environment in workspace.config.environments)
     last = places[-1]
-    is_broken = name in here.known or any(stem(problem.path) == name for problem in here.problems)
     found = _work_tree(prompt, last, is_broken=is_broken)
     return PromptState(
         id=name,
@@ -133,7 +140,12 @@ def _state(workspace: Workspace, name: str, here: Prompts, live: Releases, branc
     )
 
 
-def _place(releases: Releases, environment: str, live: Release | None, branch: Release | None) -> Place:
+def _place(name: str, environment: str, releases: Releases, here: Releases) -> Place:
+    path = pointer_path(releases.root, name, environment)
+    live = releases.live(name, environment)
+    # Most pointers of this branch are those of the release branch, and need no second reading.
+    same = here.files.get(path) == releases.files.get(path)
+    branch = live if same else here.live(name, environment)
     ahead = branch is not None and (live is None or branch.sequence > live.sequence)
     waiting = branch.version if branch is not None and ahead else None
     if live is None:
@@ -165,7 +177,7 @@ def _marks(releases: Releases, release: Release) -> tuple[str, ...]:
     return tuple(marks)
 
 
-def _work_tree(prompt: Prompt | None, last: Place, *, is_broken: bool) -> str:
+def _work_tree(prompt: Sight | None, last: Place, *, is_broken: bool) -> str:
     if prompt is None:
         return "broken" if is_broken else "gone"
     if last.digest is None:
@@ -173,12 +185,12 @@ def _work_tree(prompt: Prompt | None, last: Place, *, is_broken: bool) -> str:
     return "same" if prompt.digest == last.digest else "differs"
 
 
-def _next(name: str, prompt: Prompt | None, found: str, last: Place) -> str:
+def _next(name: str, prompt: Sight | None, found: str, last: Place) -> str:
     if last.waiting is not None:
         return "merge or push this branch: that is the release"
     match found:
         case "new":
-            adopted = "" if prompt is not None and prompt.spec.has_floor else " --first"
+            adopted = "" if prompt is not None and prompt.has_floor else " --first"
             return f"promptops promote {name}{adopted}"
         case "differs":
             return f"promptops test {name}"

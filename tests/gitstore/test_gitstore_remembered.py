@@ -1,0 +1,210 @@
+"""`status` reads only what has changed since the last time, and says the same as if it had read everything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitstore_help import freeze, release, write
+
+from promptops.errors import RepoError
+from promptops.gitstore.pointers import read_pointers
+from promptops.gitstore.releases import read_releases
+from promptops.gitstore.remembered import Sight, Sights, committed_sights, sights
+from promptops.gitstore.repo import Repo
+from promptops.gitstore.trees import prompts
+
+Git = Callable[..., str]
+TONE = """\
+model: openai/gpt-4o-mini
+messages:
+  - {role: system, content: "{% include 'partials/tone.md' %}"}
+  - {role: user, content: "Hello {{ name }}"}
+"""
+
+
+@pytest.fixture
+def top(work: Path) -> Path:
+    write(work, "prompts/team/tone.prompt.yaml", TONE)
+    write(work, "prompts/partials/tone.md", "Be kind.\n")
+    (work / ".promptops").mkdir()
+    return work
+
+
+def look(top: Path) -> Sights:
+    return sights(Repo.open(top), roots=["prompts"], memory=memory(top))["prompts"]
+
+
+def memory(top: Path) -> Path:
+    return top / ".promptops/remembered.json"
+
+
+def afresh(top: Path) -> Sights:
+    found = prompts(Repo.open(top), None)
+    seen = tuple(Sight.of(prompt) for prompt in found.prompts)
+    return Sights(prompts=seen, problems=found.problems, known=found.known)
+
+
+def edit(top: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change what is remembered, so that one sees whether it is used."""
+    values = json.loads(memory(top).read_text())
+    change(values)
+    memory(top).write_text(json.dumps(values))
+
+
+def mark(values: dict[str, Any]) -> None:
+    for one in values["files"].values():
+        one["digest"] = "sha256:remembered"
+
+
+def digests(found: Sights) -> dict[str, bool]:
+    """Which digests were remembered rather than read."""
+    return {one.id: one.digest == "sha256:remembered" for one in found.prompts}
+
+
+def test_what_has_not_changed_is_not_read_again(top: Path) -> None:
+    assert look(top) == afresh(top)
+    edit(top, mark)
+    assert digests(look(top)) == {"greet": True, "tone": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "again"),
+    [
+        ("prompts/team/tone.prompt.yaml", f"# another\n{TONE}", {"greet": True, "tone": False}),
+        ("prompts/partials/tone.md", "Be brief.\n", {"greet": True, "tone": False}),
+        ("prompts/team/partials/tone.md", "Nearer.\n", {"greet": True, "tone": False}),
+        ("prompts/other.md", "Nothing.\n", {"greet": True, "tone": True}),
+    ],
+)
+def test_what_has_changed_is_read_again_and_nothing_else(
+    top: Path, path: str, text: str, again: dict[str, bool]
+) -> None:
+    look(top)
+    edit(top, mark)
+    write(top, path, text)
+    assert digests(look(top)) == again
+    memory(top).unlink()
+    assert look(top) == afresh(top)
+
+
+def test_a_file_that_is_gone_is_forgotten_and_one_with_problems_is_never_remembered(top: Path) -> None:
+    look(top)
+    (top / "prompts/partials/tone.md").unlink()
+    found = look(top)
+    assert found == afresh(top)
+    assert "not found" in str(found.problems)
+    assert set(json.loads(memory(top).read_text())["files"]) == {"prompts/greet.prompt.yaml"}
+    (top / "prompts/team/tone.prompt.yaml").unlink()
+    assert [one.id for one in look(top).prompts] == ["greet"]
+
+
+def test_a_partial_that_now_leads_out_of_the_repository_is_a_problem(top: Path, tmp_path: Path) -> None:
+    look(top)
+    (tmp_path / "secret").write_text("secret\n")
+    (top / "prompts/partials/tone.md").unlink()
+    (top / "prompts/partials/tone.md").symlink_to(tmp_path / "secret")
+    found = look(top)
+    assert "leaves the repository" in str(found.problems)
+    assert found == afresh(top)
+
+
+def test_two_files_with_one_id_are_a_problem_also_from_memory(top: Path) -> None:
+    write(top, "prompts/team/greet.prompt.yaml", (top / "prompts/greet.prompt.yaml").read_bytes())
+    assert look(top) == look(top) == afresh(top)
+    assert "is also that of" in str(look(top).problems)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"schema": 1}',
+        b"\xff",
+        b'{"schema": "promptops.remembered/1", "readers": null, "files": {}}',
+    ],
+)
+def test_a_memory_that_cannot_be_read_is_no_memory(top: Path, damage: bytes) -> None:
+    memory(top).write_bytes(damage)
+    assert look(top) == afresh(top)
+    assert json.loads(memory(top).read_text())["schema"] == "promptops.remembered/1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values.update(readers=[]),
+        lambda values: values.update(schema="promptops.remembered/0"),
+        lambda values: values.update(files=[]),
+        lambda values: values["files"].update(dict.fromkeys(values["files"], 1)),
+        lambda values: [one.update(digest=5) for one in values["files"].values()],
+        lambda values: [one.pop("looked") for one in values["files"].values()],
+    ],
+)
+def test_what_another_promptops_remembered_is_read_again(
+    top: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    look(top)
+    edit(top, mark)
+    edit(top, change)
+    assert look(top) == afresh(top)
+
+
+def test_whoever_only_looks_makes_no_folder(work: Path) -> None:
+    assert look(work) == afresh(work)
+    assert not (work / ".promptops").exists()
+
+
+def test_where_nothing_can_be_written_it_is_only_slower(top: Path) -> None:
+    memory(top).mkdir()
+    (memory(top) / "x").write_text("")
+    assert look(top) == afresh(top)
+    assert [file.name for file in (top / ".promptops").iterdir()] == ["remembered.json"]
+
+
+def test_a_commit_is_read_afresh(top: Path, git: Git) -> None:
+    git("add", "prompts", cwd=top)
+    git("commit", "-q", "-m", "Tone", cwd=top)
+    assert committed_sights(Repo.open(top), "HEAD", root="prompts") == afresh(top)
+
+
+def test_pointers_tell_what_is_live_as_all_release_files_do(work: Path, git: Git) -> None:
+    repo = Repo.open(work)
+    assert [one.files for one in read_pointers(repo, None, "HEAD")] == [{}, {}]
+    for number in (1, 2):
+        write(
+            work,
+            "prompts/greet.prompt.yaml",
+            f"model: a/b\nmessages: [{{role: user, content: Hi {number}}}]\n",
+        )
+        git("commit", "-q", "-a", "-m", f"Change {number}", cwd=work)
+        release(work, freeze(work, number))
+    before, now = read_pointers(repo, "HEAD~2", "HEAD")
+    for ref, found in (("HEAD~2", before), ("HEAD", now)):
+        assert found.live("greet", "production") == read_releases(repo, ref).live("greet", "production")
+    assert list(now.files) == ["prompts/releases/greet/production.yaml"]
+    release(work, read_releases(repo, "HEAD").version("greet", 1), "rollback")
+    back, again = read_pointers(repo, "HEAD", "HEAD")
+    record = back.live("greet", "production")
+    assert record is not None
+    assert record.evidence is not None
+    assert back.evidence("greet", record.evidence) == read_releases(repo, "HEAD").evidence(
+        "greet", record.evidence
+    )
+    assert back.files == again.files
+    assert all(content is again.files[path] for path, content in back.files.items())
+
+
+def test_pointers_that_are_not_here_are_an_error(work: Path, git: Git) -> None:
+    release(work, freeze(work, 1))
+    oid = git("rev-parse", "HEAD:prompts/releases/greet/production.yaml", cwd=work)
+    subprocess.run(["rm", "-f", str(work / ".git/objects" / oid[:2] / oid[2:])], check=True)
+    with pytest.raises(RepoError, match="objects are missing"):
+        read_pointers(Repo.open(work), "HEAD")
