@@ -20,7 +20,7 @@ from promptops.reports.gateparts import (
     way,
     wrong_files,
 )
-from promptops.reports.gateview import broke_most, examples, ordered, remark, remarks, sentences, to_merge
+from promptops.reports.gateview import broke_most, examples, needs_words, ordered, remark, remarks, sentences
 
 MARKER = "<!-- promptops-gate -->"
 SHOWN_SENTENCES = 3
@@ -52,7 +52,7 @@ def _remarks(report: GateReport, *, share: float) -> Section:
 
 
 def _details(report: GateReport, *, share: float) -> Section:
-    told = [prompt for prompt in ordered(report.prompts) if to_merge(prompt)[0] or sentences(prompt, 1)]
+    told = [prompt for prompt in ordered(report.prompts) if needs_words(prompt)]
     return Section(
         rows=[_detail(prompt) for prompt in told],
         share=share,

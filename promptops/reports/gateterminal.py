@@ -18,6 +18,7 @@ from promptops.reports.gateview import (
     changed,
     figures,
     headline,
+    needs_words,
     ordered,
     place,
     remarks,
@@ -65,9 +66,7 @@ def print_gate(report: GateReport, console: Console) -> None:
 
 
 def _print_one(prompt: GatedPrompt, console: Console) -> None:
-    """What of it stands in the way; what passes has its row."""
-    lines = list(_lines(prompt))
-    if not lines:
+    if not needs_words(prompt):
         return
     console.print()
     if prompt.report is not None:
@@ -75,7 +74,7 @@ def _print_one(prompt: GatedPrompt, console: Console) -> None:
     else:
         about = changed(prompt)
         _print(console, Text.assemble((one_line(prompt.id), "bold"), GAP, one_line(about)))
-    for line in lines:
+    for line in _lines(prompt):
         _print(console, line)
 
 

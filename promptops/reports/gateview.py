@@ -16,7 +16,7 @@ WORDS: dict[Status, str] = {
     "regression": "Regression",
     "stopped": "Not finished",
     "inconclusive": "Inconclusive",
-    "released": "Released untested",
+    "released": "Released",
     "new": "New",
     "pass": "Pass",
     "removed": "Removed",
@@ -29,7 +29,7 @@ _IN_THE_WAY: dict[Status, tuple[str, str]] = {
     "regression": ("got worse", "got worse"),
     "stopped": ("could not be tested", "could not be tested"),
     "inconclusive": ("is undecided", "are undecided"),
-    "released": ("was released untested", "were released untested"),
+    "released": ("was released without a passing test", "were released without a passing test"),
 }
 _FINE: dict[Status, tuple[str, str]] = {
     "pass": ("passes", "pass"),
@@ -99,6 +99,8 @@ def figures(prompt: GatedPrompt) -> str:
     """What decided, in one cell: numbers where there are any, else a sentence."""
     parts = _numbers(prompt.report) if prompt.report is not None else []
     parts = parts or [cut(_saying(prompt), SHORT)]
+    if prompt.status == "pass" and prompt.report is not None and prompt.report.verdict == "inconclusive":
+        parts.append("undecided, and its gate lets that pass")
     if prompt.evidence is not None and not prompt.said:
         parts.append("by committed evidence")
     if prompt.overruled is not None:
@@ -113,6 +115,11 @@ def _saying(prompt: GatedPrompt) -> str:
     if prompt.report is not None and prompt.report.reasons:
         return prompt.report.reasons[0]
     return _SAYINGS.get(prompt.status, "")
+
+
+def needs_words(prompt: GatedPrompt) -> bool:
+    """Whether a person has something to do or to think about; what simply passes has its row."""
+    return bool(to_merge(prompt)[0]) or (prompt.status == "released" and len(prompt.said) > 1)
 
 
 def sentences(prompt: GatedPrompt, most: int) -> list[str]:

@@ -51,3 +51,19 @@ def test_markdown_leaves_no_markup_mention_or_html(text: str) -> None:
 def test_markdown_makes_no_link_of_a_bare_domain() -> None:
     assert "www." not in markdown("see www.example.org")
     assert "https:" not in markdown("see https://example.org")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@everyone", "&#64;&#8203;everyone"),
+        ("ada@example.org", "ada&#64;&#8203;example.org"),
+        ("acme/x#12", "acme/x&#35;&#8203;12"),
+        ("GH-12", "GH&#45;&#8203;12"),
+        (":tada: 10:30:00", "&#58;&#8203;tada&#58; 10&#58;30&#58;00"),
+        ("94 % @ 5", "94 % &#64; 5"),
+        ("$x$", "<span>$</span>x<span>$</span>"),
+    ],
+)
+def test_what_a_forge_looks_for_in_the_finished_page_is_taken_apart(text: str, shown: str) -> None:
+    assert markdown(text) == shown

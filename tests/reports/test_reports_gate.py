@@ -27,12 +27,13 @@ from gateworlds import (
 from rich.console import Console
 
 from promptops.basis import Basis
-from promptops.gated import GateReport, Overruled
+from promptops.gated import GateReport, Note, Overruled
+from promptops.report import Side
 from promptops.reports.annotations import annotations
 from promptops.reports.gatecomment import MARKER, comment
 from promptops.reports.gatesummary import summary
 from promptops.reports.gateterminal import print_gate
-from promptops.reports.gateview import broke_most, examples, figures, headline, ordered, to_merge
+from promptops.reports.gateview import broke_most, examples, figures, headline, ordered, remarks, to_merge
 from promptops.rules import Measured, Policy, Rule, summarise
 
 Golden = Callable[[str, str], None]
@@ -91,7 +92,7 @@ def test_nothing_affected_is_silent_on_a_terminal_and_said_where_an_answer_is_wr
         ),
         (
             gate(prompt("a", "released"), prompt("b", "inconclusive")),
-            "1 of 2 prompts is undecided, 1 was released untested",
+            "1 of 2 prompts is undecided, 1 was released without a passing test",
         ),
         (WRONG, "release files are wrong"),
         (NOTHING, "no prompt is affected"),
@@ -111,7 +112,9 @@ def test_the_gravest_prompt_is_shown_first() -> None:
 
 
 def test_a_row_shows_the_numbers_that_decided() -> None:
-    worse, better, undecided = (figures(prompt("x", "pass", report=one)) for one in (WORSE, BETTER, OPEN))
+    worse, better, undecided = (
+        figures(prompt("x", one.verdict, report=one)) for one in (WORSE, BETTER, OPEN)
+    )
     assert worse == "queue 94% → 88% (allowed −5) · 21 broken, 3 fixed · cost +3 %"
     assert better == "tone 4.3 → 4.4 · cost −12 %"
     assert undecided == "queue 90% → 88% (allowed −5) · 2 broken, 1 fixed"
@@ -214,3 +217,47 @@ def test_the_docs_show_what_a_gate_writes() -> None:
     assert f"```text\n{terminal(ONE_WORSE)}```" in docs
     assert all(line in docs for line in annotations(EVERYTHING)[:3])
     assert all(line in docs for line in comment(EVERYTHING).split("\n")[1:6])
+
+
+def test_what_passes_has_its_row_and_nothing_more() -> None:
+    told = prompt("x", "pass", said=["its committed evidence stands: PASS on 120 samples", "nothing fell"])
+    assert "#### x" not in comment(gate(told))
+    assert terminal(gate(told)).count("\n") == 2
+    assert "nothing fell" in summary(gate(told))
+
+
+def test_an_open_verdict_that_the_gate_lets_pass_says_so() -> None:
+    allowed = prompt("x", "pass", report=OPEN.model_copy(update={"inconclusive": "allow"}))
+    assert figures(allowed).endswith("undecided, and its gate lets that pass")
+
+
+def test_a_release_that_was_forced_is_told_with_what_its_evidence_says() -> None:
+    over = Overruled(how="forced", by="Ada", reason="a customer waits")
+    said = ["its committed evidence stands: REGRESSION on 120 samples", "queue fell by 6 points"]
+    shown = comment(gate(prompt("x", "released", said=said, overruled=over)))
+    assert "⚠️ promptops: 1 prompt was released without a passing test" in shown
+    assert "forced by Ada&#58; a customer waits" in shown
+    assert "- queue fell by 6 points" in shown
+
+
+def test_what_no_test_here_can_decide_is_left_to_a_maintainer() -> None:
+    back = prompt("x", "inconclusive", said=["goes back to v3, and nothing says that it went live on a test"])
+    assert "To merge: a maintainer decides." in comment(gate(back))
+
+
+def test_a_released_candidate_has_its_number() -> None:
+    released = prompt("x", "pass", candidate=Side(ref="PR", version=13))
+    assert "| x v12 → v13 |" in comment(gate(released))
+
+
+def test_a_remark_that_repeats_a_verdict_is_left_out() -> None:
+    path = "prompts/support-triage.prompt.yaml"
+    same = Note(
+        level="error", path=path, line=5, message="support-triage: regression: queue fell by 6 points"
+    )
+    other = Note(level="warning", path=path, line=6, message="the variable is not used")
+    found = ONE_WORSE.model_copy(update={"notes": [same, other]})
+    assert remarks(found) == [other]
+    verdict, remark = annotations(found)
+    assert f"file={path},line=5," in verdict
+    assert remark.endswith("::the variable is not used")
