@@ -83,7 +83,7 @@ def bullets(texts: Sequence[str], *, share: float, label: str = "") -> Section:
 
 def foot(report: GateReport) -> Section:
     facts = [f"{literal(report.base[:8])} → {literal(report.head[:8])}"]
-    facts += ["from a fork: nothing of it was trusted"] if report.untrusted else []
+    facts += ["from outside: nothing of it was trusted"] if report.untrusted else []
     facts += [f"promptops {literal(cut(report.tool_version, 40))}"] if report.tool_version else []
     return _constant(f"\n<sub>{' · '.join(facts)}</sub>\n")
 
