@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from promptops.errors import InvalidInput, NotFound
+from promptops.gitstore.lives import lives
 from promptops.gitstore.references import RefKind, Resolved, thaw
 from promptops.gitstore.releases import read_releases, release_ref
 from promptops.prompts.model import Prompt
@@ -62,22 +63,18 @@ def _resolved(workspace: Workspace, found: Resolved) -> Subject:
 
 
 def _live_then(workspace: Workspace, name: str, environment: str, at: datetime) -> Subject:
-    """Ask the commit that the release branch stood at, by the dates of the commits that came to it one by one."""
     repo, when = workspace.repo, f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    tip = release_ref(repo, workspace.config.release_branch).commit
-    asked = ("rev-list", "-1", "--first-parent", f"--before={int(at.timestamp())}", "--end-of-options")
-    then = repo.line(*asked, tip) if tip else None
-    for root in workspace.roots if then else ():
-        releases = read_releases(repo, then, root=root, prompt=name)
-        release = releases.live(name, environment)
-        if release is not None:
-            prompt, notes = thaw(releases.live_version(release), root=root)
-            label = f"{environment} v{release.version}, live at {when}"
-            return Subject(
-                id=name, root=root, label=label, prompt=prompt, version=release.version, notes=notes
-            )
-    if then is None and repo.is_shallow:
-        hint = f"this shallow clone begins after {when}; git fetch --unshallow"
-    else:
-        hint = f"nothing was live there at {when}; promptops log {name} tells what was when"
+    tip, hint = release_ref(repo, workspace.config.release_branch).commit, ""
+    for root in workspace.roots if tip else ():
+        found = lives(repo, tip or "", environment, root=root, prompt=name)
+        life = next((one for one in found if one.was_live(at)), None)
+        if life is not None and life.release is not None:
+            releases = read_releases(repo, tip, root=root, prompt=name)
+            prompt, notes = thaw(releases.live_version(life.release), root=root)
+            version = life.release.version
+            label = f"{environment} v{version}, live at {when}"
+            return Subject(id=name, root=root, label=label, prompt=prompt, version=version, notes=notes)
+        if found and found[-1].commit.is_cut:
+            hint = f"this shallow clone begins after {when}; git fetch --unshallow"
+    hint = hint or f"nothing was live there at {when}; promptops log {name} tells what was when"
     raise NotFound("release", f"{name}@{environment}", (), hint=hint)
