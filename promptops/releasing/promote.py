@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from promptops.errors import ConfigError
+from promptops.errors import ConfigError, InvalidFile, NotFound
 from promptops.evaluation.evaluate import Options, evaluate
 from promptops.evaluation.evidence import evidence_of
 from promptops.evaluation.plan import Plan, make_plan
@@ -15,11 +15,11 @@ from promptops.gitstore.mending import mend
 from promptops.gitstore.releases import release_files
 from promptops.nextsteps import naming
 from promptops.prompts.model import Prompt
-from promptops.reading import Contender, committed_prompt, frozen_contender
+from promptops.reading import Contender, committed_prompt, find, frozen_contender
 from promptops.records import Release, Version, canonical, sha256
-from promptops.releasing.base import Ground, check_not_behind, ground
+from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, already, moment_text, outcomes
-from promptops.releasing.pushing import Draft, Grounds, land
+from promptops.releasing.pushing import Draft, Grounds, Landed, land
 from promptops.report import Report
 from promptops.sampling import source_of
 from promptops.succession import following
@@ -94,7 +94,19 @@ async def promote(
         workspace, (found,), draft, environment=wish.environment, push=wish.push, branch=wish.branch
     )
     (outcome,) = outcomes(landed)
-    return replace(outcome, said=(*first, *outcome.said), report=report)
+    after = _file_elsewhere(workspace, landed, candidate) if wish.push and "@" not in reference else ()
+    return replace(outcome, said=(*first, *outcome.said, *after), report=report)
+
+
+def _file_elsewhere(workspace: Workspace, landed: Landed, candidate: Contender) -> tuple[str, ...]:
+    """Say that the release branch has another prompt file: who edits it there next would undo this."""
+    prompt, (on,) = candidate.prompt, landed.found
+    try:
+        if find(workspace, f"{prompt.id}@git:{on.parent}").prompt.digest == prompt.digest:
+            return ()
+    except (NotFound, InvalidFile):
+        pass
+    return (f"{prompt.path} on {push_branch(on)} is not this version yet: push it there, or merge it",)
 
 
 def _unjudged(prompt: str, wish: Wish) -> Outcome:

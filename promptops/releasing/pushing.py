@@ -7,7 +7,7 @@ that somebody else has taken meanwhile becomes the next free one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,19 +69,40 @@ def land(
         raise RepoError("there is no remote to push to; add one with git remote add origin URL")
     began = _pointers(found, environment)
     for _ in range(TRIES):
+        made = draft(found)
         try:
-            return _pushed(workspace, found, draft(found), remote)
-        except LostRace:
+            return _pushed(workspace, found, made, remote)
+        except LostRace as lost:
             fetch(workspace.repo, push_branch(found[0]), remote=remote)
             prompts = {one.prompt: one.root for one in found}
             found = grounds(workspace, prompts, branch=None, on_release=True)
             if _pointers(found, environment) != began:
-                raise
+                raise _lost(found, began, made, remote) from lost
     raise LostRace(f"the release branch moved {TRIES} times meanwhile; run the command again")
 
 
 def _pointers(found: Grounds, environment: str) -> list[Release | None]:
     return [one.here.live(one.prompt, environment) for one in found]
+
+
+def _lost(found: Grounds, began: Sequence[Release | None], made: Draft, remote: str) -> LostRace:
+    """Say who was first with what: typing the command again is no answer where that is done already."""
+    steps, done = [], True
+    for one, before, wanted in zip(found, began, made.releases, strict=True):
+        now = one.here.live(one.prompt, wanted.environment)
+        if now != before and now is not None:
+            steps.append(f"{now.by} {_did(now)}")
+        done = done and now is not None and now.digest == wanted.digest
+    first = "; ".join(steps) or "a release was taken away"
+    next_step = (
+        "that is what you asked for" if done else "look at promptops status, and run the command again"
+    )
+    return LostRace(f"{remote}/{push_branch(found[0])} has moved: {first} first; {next_step}")
+
+
+def _did(release: Release) -> str:
+    what = f"{release.id} to v{release.version} in {release.environment}"
+    return f"rolled back {what}" if release.kind == "rollback" else f"promoted {what}"
 
 
 def _pushed(workspace: Workspace, found: Grounds, made: Draft, remote: str) -> Landed:

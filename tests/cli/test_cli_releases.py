@@ -383,8 +383,9 @@ def test_who_comes_second_loses_with_5_and_nothing_of_his_is_lost(
     before = second.snapshot()
     said = second.run("promote", ID, "--push", "-m", "me too")
     assert said.code == 5, said
-    assert (
-        "error: origin/main has moved: somebody released or pushed first; run the command again" in said.err
+    assert said.err.endswith(
+        "error: origin/main has moved: Ada <ada@example.org> promoted support-triage to v2 in production first; "
+        "that is what you asked for\n"
     )
     assert second.snapshot() == before
     second.git("pull", "-q")

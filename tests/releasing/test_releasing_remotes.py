@@ -47,7 +47,7 @@ def test_of_six_clones_that_release_one_prompt_one_wins_and_five_exit_5(origin: 
     assert git(origin.bare, "rev-list", "--count", "main") == "4"
     for number, one in enumerate(said):
         if number != winner:
-            assert "somebody released or pushed first; run the command again" in one.err
+            assert f"rolled back {ONE} to v1 in production first; that is what you asked for" in one.err
             assert state(tops[number]) == before[number]
     whole(origin, run)
 
@@ -94,6 +94,7 @@ def test_a_number_that_somebody_else_took_meanwhile_becomes_the_next(origin: Rem
     assert done.code == 0, done
     assert git(tops[1], "rev-parse", "origin/main~2") == before
     assert "new v2 is live in production on main at origin" in done.out
+    assert "prompts/new.prompt.yaml on main is not this version yet: push it there, or merge it" in done.out
     assert live(origin.bare, "new") == "v2 first 1"
     names = git(origin.bare, "ls-tree", "--name-only", "main:prompts/releases/new").split("\n")
     assert {"v1.yaml", "v2.yaml", "staging.yaml", "production.yaml"} <= set(names)
@@ -269,3 +270,19 @@ def start_merge(top: Path) -> str:
     done = subprocess.run(["git", "merge", "-q", "origin/main"], cwd=top, capture_output=True, check=False)
     assert done.returncode == 1
     return git(top, "diff", "--name-only", "--diff-filter=U")
+
+
+def test_the_pull_request_of_a_rollback_needs_no_key_and_no_model(bare: Path, run: Run) -> None:
+    origin = Remote(bare=bare, url=f"file://{bare}")
+    seed = origin.clone("seed")
+    (seed / "bots.py").write_text("def answer(request):\n    raise ValueError('nobody may be asked')\n")
+    commit(seed, "A model that is down")
+    git(seed, "push", "-q")
+    hook(bare, "pre-receive", PROTECTED)
+    top = origin.clone("work")
+    waits = run(top, "rollback", ONE, "--push", "--json").json["pull_request"]
+    git(top, "checkout", "-q", "-b", "pull", f"origin/{waits['branch']}")
+    said = run(top, "gate", "--base", "origin/main")
+    assert said.code == 0, said
+    assert "goes back to v1, on the evidence with which it went live" in said.out
+    assert run(top, "verify", "--since", "origin/main").code == 0

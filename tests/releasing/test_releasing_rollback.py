@@ -81,6 +81,7 @@ def test_a_race_that_one_of_several_loses_is_lost_by_all(top: Path, bare: Path, 
     before = state(top)
     said = run(top, "rollback", ONE, TWO, "--push")
     assert said.code == 5
+    assert f"rolled back {TWO} to v1 in production first; look at promptops status, and run" in said.err
     assert state(top) == before
     assert live(bare, ONE) == "v2 promote 2"
     again = run(top, "rollback", ONE, "--push")
