@@ -10,9 +10,9 @@ from promptops.gated import Note
 from promptops.gating.policy import differs
 from promptops.gating.samples import sample_paths
 from promptops.gating.suspects import SAMPLE_ENDS, samples_by_custom, suspects
-from promptops.gating.tried import try_out
+from promptops.gating.tried import Remark, try_out
 from promptops.gitstore.commitrange import CommitRange
-from promptops.gitstore.trees import Prompts, glance, guess_id, holds_prompt, open_tree, read_all
+from promptops.gitstore.trees import Prompts, guess_id, holds_prompt, open_paths, read_all
 from promptops.prompts.model import Prompt
 from promptops.workspace import Workspace
 
@@ -50,7 +50,7 @@ def affected(world: Workspace, change: CommitRange, changed: Collection[str]) ->
 def _in_root(
     world: Workspace, change: CommitRange, changed: Collection[str], root: str
 ) -> Iterable[Affected]:
-    old, new = _Side.of(world, change.base, root), _Side.of(world, change.head, root)
+    old, new = _sides(world, change, root)
     ids = {
         side.names[path]
         for side in (old, new)
@@ -66,7 +66,7 @@ def _in_root(
         name = new.names[path]
         known = next((prompt for prompt in after.prompts if prompt.path == path), None)
         identity = known.id if known is not None else name
-        problems = [*one.problems, *_unread(after, path)] if known is None else []
+        problems = [*map(_note, one.problems), *_unread(after, path)] if known is None else []
         entry = Affected(
             id=identity,
             root=root,
@@ -75,7 +75,7 @@ def _in_root(
             before=before.get(identity),
             after=known,
             problems=tuple(problems),
-            notes=tuple(one.notes),
+            notes=tuple(map(_note, one.notes)),
             releases=_releases(identity, root, changed),
         )
         if (reasons := _reasons(world, entry, changed)) or problems:
@@ -102,33 +102,47 @@ class _Side:
     others: Mapping[str, bytes]
     names: Mapping[str, str]
 
-    @classmethod
-    def of(cls, world: Workspace, commit: str, root: str) -> _Side:
-        with open_tree(world.repo, commit, root) as tree:
-            contents = glance(tree, root)
-        entries = world.repo.tree(commit, root)
-        wanted = {
-            path: entry.oid
-            for path, entry in entries.items()
-            if entry.is_file and _may_be_included(path, root)
-        }
-        texts = world.repo.read_many(wanted.values()) if wanted else {}
-        others = {path: texts[oid] for path, oid in wanted.items() if oid in texts}
-        names = {path: guess_id(content, path) for path, content in contents.items()}
-        return cls(prompts=contents, others=others, names=names)
-
     def paths(self, ids: Collection[str]) -> list[str]:
         return sorted(path for path, name in self.names.items() if name in ids)
 
 
-def _may_be_included(path: str, root: str) -> bool:
-    inner = not path.startswith(f"{root}/releases/") and not path.endswith(SAMPLE_ENDS)
-    return inner and not holds_prompt(path, root)
+def _sides(world: Workspace, change: CommitRange, root: str) -> tuple[_Side, _Side]:
+    """Read both commits; a file that is in both is read once, and what releases and samples hold is not."""
+    trees = [world.repo.tree(commit, root) for commit in (change.base, change.head)]
+    kept = [{path: one for path, one in tree.items() if _may_concern(path, root)} for tree in trees]
+    contents = world.repo.read_many(
+        {one.oid for tree in kept for one in tree.values() if one.mode != "160000"}
+    )
+    old, new = (
+        _side({path: contents.get(one.oid, b"") for path, one in tree.items()}, root) for tree in kept
+    )
+    return old, new
+
+
+def _side(files: Mapping[str, bytes], root: str) -> _Side:
+    prompts = {path: content for path, content in files.items() if holds_prompt(path, root)}
+    others = {path: content for path, content in files.items() if path not in prompts}
+    names = {path: guess_id(content, path) for path, content in prompts.items()}
+    return _Side(prompts=prompts, others=others, names=names)
+
+
+def _may_concern(path: str, root: str) -> bool:
+    return not path.startswith(f"{root}/releases/") and not path.endswith(SAMPLE_ENDS)
 
 
 def _read(world: Workspace, commit: str, paths: list[str], root: str) -> Prompts:
-    with open_tree(world.repo, commit, root) as tree:
+    with open_paths(world.repo, commit) as tree:
         return read_all(tree, paths, root=root)
+
+
+def _note(remark: Remark) -> Note:
+    return Note(
+        level=remark.level,
+        path=remark.path,
+        line=remark.line,
+        column=remark.column,
+        message=remark.message,
+    )
 
 
 def _unread(found: Prompts, path: str) -> list[Note]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from promptops.errors import InvalidFile, PromptopsError
-from promptops.gated import Note
 from promptops.gating.policy import under
-from promptops.gating.tried import Tried
-from promptops.gitstore.trees import Tree, open_tree, read_prompt
+from promptops.gating.tried import Remark, Tried, line_of
+from promptops.gitstore.trees import Tree, open_paths, read_prompt
 from promptops.prompts.lint import lint
 from promptops.prompts.model import Prompt
 from promptops.prompts.render import render_sample
@@ -33,9 +33,9 @@ def main() -> None:
     for path, known in asked["paths"].items():
         root = world.root_of(path)
         base = _base(world, known) if known else None
-        with open_tree(world.repo, asked["commit"], root) as tree:
+        with open_paths(world.repo, asked["commit"]) as tree:
             tried = _tried(world, tree, path, root, base)
-        sys.stdout.write(f"{tried.model_dump_json()}\n")
+        sys.stdout.write(f"{line_of(tried)}\n")
         sys.stdout.flush()
 
 
@@ -51,7 +51,7 @@ def _limit(seconds: int) -> None:
 
 def _base(world: Workspace, path: str) -> Prompt | None:
     root = world.root_of(path)
-    with open_tree(world.repo, "HEAD", root) as tree:
+    with open_paths(world.repo, "HEAD") as tree:
         try:
             return read_prompt(tree, path, root=root)
         except InvalidFile:
@@ -62,44 +62,31 @@ def _tried(world: Workspace, tree: Tree, path: str, root: str, base: Prompt | No
     try:
         prompt = read_prompt(tree, path, root=root)
     except InvalidFile as error:
-        return Tried(
-            path=path,
-            problems=[_problem(one.path, one.line, one.column, one.message) for one in error.problems],
-        )
-    notes = [
-        Note(
-            level="error" if one.severity == "error" else "warning",
-            path=one.path,
-            line=one.line,
-            column=one.column,
-            message=one.message,
-        )
+        found = (Remark("error", one.path, one.line, one.column, one.message) for one in error.problems)
+        return Tried(path=path, problems=tuple(found))
+    notes = tuple(
+        Remark("error" if one.severity == "error" else "warning", one.path, one.line, one.column, one.message)
         for one in lint(prompt)
         if one.severity != "info"
-    ]
-    problems = [] if base is None else _rendered(world, base, prompt)
+    )
+    problems = () if base is None else tuple(_rendered(world, base, prompt))
     return Tried(path=path, problems=problems, notes=notes)
 
 
-def _rendered(world: Workspace, base: Prompt, prompt: Prompt) -> list[Note]:
-    """Render every sample of the base; nothing of it leaves this process."""
-    found: list[Note] = []
-    judged = under(base, prompt)
+def _rendered(world: Workspace, base: Prompt, prompt: Prompt) -> Iterator[Remark]:
+    """Render every sample of the base; nothing of it leaves this process but what is wrong with the first few."""
+    judged, shown = under(base, prompt), 0
     try:
         for sample in source_of(judged, root=world.top):
             try:
                 render_sample(judged, sample)
             except PromptopsError as error:
-                found.append(_problem(prompt.path, 0, 0, f"{sample.sample_id}: {error}"))
-                if len(found) == SHOWN:
-                    break
+                yield Remark("error", prompt.path, 0, 0, f"{sample.sample_id}: {error}")
+                shown += 1
+                if shown == SHOWN:
+                    return
     except PromptopsError:  # no samples, or none that can be read: the test says so, in its own words
-        return found
-    return found
-
-
-def _problem(path: str, line: int, column: int, message: str) -> Note:
-    return Note(level="error", path=path, line=line, column=column, message=message)
+        return
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptops.prompts.model import GateWords, Prompt, ScorerSpec
-from promptops.scorers.structure import response_schema
+from promptops.prompts.responseformat import response_schema
 
 _ORDER = {"block": 0, "review": 1, "allow": 2}
 

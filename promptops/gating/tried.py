@@ -10,22 +10,33 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from promptops.gated import Note
 from promptops.gating.world import without_keys
-from promptops.report import Part
 from promptops.workspace import Workspace
 
 SECONDS = 120
 
 
-class Tried(Part):
+class Remark(NamedTuple):
+    """One thing on a line of a file; plain, because the child starts faster without what reports are made of."""
+
+    level: Literal["error", "warning"]
+    path: str
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
     """One prompt file as the child found it: what is wrong with it, and what is worth a look."""
 
     path: str
-    problems: list[Note] = []
-    notes: list[Note] = []
+    problems: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 def try_out(
@@ -43,8 +54,8 @@ def try_out(
         unfinished = [path for path in left if path not in found]
         if unfinished:  # they are tried in order: the first of them is what it died of
             words = f"reading it and rendering its samples takes more than {seconds} s or more memory than is allowed"
-            died = Note(level="error", path=unfinished[0], message=words)
-            found[unfinished[0]] = Tried(path=unfinished[0], problems=[died])
+            died = Remark("error", unfinished[0], 0, 0, words)
+            found[unfinished[0]] = Tried(path=unfinished[0], problems=(died,))
     return found
 
 
@@ -67,4 +78,14 @@ def _child(world: Workspace, commit: str, paths: Mapping[str, str], seconds: int
     except subprocess.TimeoutExpired as error:
         printed = error.stdout or b""
     for line in printed.split(b"\n")[:-1]:
-        yield Tried.model_validate_json(line)
+        path, problems, notes = json.loads(line)
+        yield Tried(
+            path=path,
+            problems=tuple(Remark(*one) for one in problems),
+            notes=tuple(Remark(*one) for one in notes),
+        )
+
+
+def line_of(tried: Tried) -> str:
+    """Return what the child prints of one file."""
+    return json.dumps([tried.path, tried.problems, tried.notes])

@@ -172,6 +172,13 @@ def open_tree(repo: Repo, commit: str | None, root: str) -> Iterator[Tree]:
         yield CommitTree(entries, objects, lambda path: repo.tree_paths(commit, [path]).get(path))
 
 
+@contextmanager
+def open_paths(repo: Repo, commit: str) -> Iterator[Tree]:
+    """Open a commit to read a few files by name: what else it holds is not looked at."""
+    with repo.objects() as objects:
+        yield CommitTree({}, objects, lambda path: repo.tree_paths(commit, [path]).get(path))
+
+
 def prompts(repo: Repo, ref: str | None = None, *, root: str = "prompts") -> Prompts:
     """Return all prompts of the work tree (None) or of a commit; one bad file does not hide the others.
 

@@ -11,6 +11,7 @@ from promptops.errors import ConfigError
 from promptops.ports import Scorer
 from promptops.prompts.checks import OPTIONS
 from promptops.prompts.model import SCORER_KINDS, GateWords, JsonPathRule, ScorerSpec
+from promptops.prompts.responseformat import response_schema
 from promptops.scorers.checked import Checked, Rule
 from promptops.scorers.code import python_scorer
 from promptops.scorers.exact import Equals, contains, ends_with, starts_with
@@ -18,7 +19,7 @@ from promptops.scorers.fill import Template
 from promptops.scorers.jsonpath import parse_path
 from promptops.scorers.length import fits
 from promptops.scorers.pattern import matches
-from promptops.scorers.structure import Absent, Anything, FitsSchema, fits_schema, response_schema
+from promptops.scorers.structure import Absent, Anything, FitsSchema, fits_schema
 from promptops.scorers.target import load_target
 from promptops.scorers.text import Likeness
 

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from promptops.prompts.model import ScorerSpec
+from promptops.prompts.responseformat import response_schema
 from promptops.samples import Sample
-from promptops.scorers.structure import response_schema
 
 LOOKED_AT = 200
 SHORT_LENGTH = 50

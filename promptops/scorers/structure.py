@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
-from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from typing import TYPE_CHECKING, Any
 
 from promptops.messages import Completion
 from promptops.samples import Sample, Score
@@ -24,6 +17,11 @@ from promptops.scorers.fill import Unscorable
 from promptops.scorers.jsonpath import JsonPath
 from promptops.scorers.text import reason, shown
 from promptops.strictjson import NotJson
+
+# jsonschema takes 80 ms to import, which only those pay who have a schema.
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +34,9 @@ class FitsSchema:
         return self._test
 
     def _test(self, found: Found) -> str:
+        from jsonschema.exceptions import best_match
+        from referencing.exceptions import Unresolvable
+
         try:
             error = best_match(self.validator.iter_errors(found.json()))
         except Unresolvable as unresolvable:
@@ -49,6 +50,11 @@ def fits_schema(schema: Mapping[str, Any]) -> FitsSchema:
     Raises:
         ValueError: it is none, or a `$ref` leaves it.
     """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
     for reference in _references(schema):
         if not reference.startswith("#"):
             raise ValueError(f"$ref {shown(reference)} leaves the schema; nothing is fetched")
@@ -59,17 +65,6 @@ def fits_schema(schema: Mapping[str, Any]) -> FitsSchema:
     except SchemaError as error:
         raise ValueError(f"the schema is not valid at {error.json_path}: {error.message}") from error
     return FitsSchema(validator=kind(schema, registry=Registry()))
-
-
-def response_schema(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The schema that a response format asks for, in the OpenAI shape; None where it asks for none."""
-    if response_format is None or response_format.get("type") not in ("json_schema", "json_object"):
-        return None
-    if response_format["type"] == "json_object":
-        return {"type": "object"}
-    inner = response_format.get("json_schema")
-    schema = inner.get("schema") if isinstance(inner, Mapping) else response_format.get("schema")
-    return schema if isinstance(schema, Mapping) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
