@@ -25,7 +25,8 @@ def cut(text: str, limit: int = TEXT_LIMIT) -> str:
 class Part(BaseModel):
     """What reports are made of: frozen, and without a word that nobody knows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when first used: a tenth of a second that those need not wait who write no report.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Side(Part):

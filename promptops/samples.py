@@ -20,7 +20,7 @@ SCHEMA = "promptops.sample/1"
 class Source(BaseModel):
     """Where a sample came from."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     adapter: str | None = None
     uri: str | None = None
@@ -34,7 +34,7 @@ class Source(BaseModel):
 class Cluster(BaseModel):
     """What makes samples belong together; the statistical unit is the conversation, else the trace."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     conversation_id: str | None = None
     user_id_hash: str | None = None
@@ -45,7 +45,7 @@ class Cluster(BaseModel):
 class Output(BaseModel):
     """What production answered when the sample was recorded."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     role: str = "assistant"
     content: str | list[dict[str, Any]] | None = None
@@ -56,7 +56,7 @@ class Output(BaseModel):
 class Sample(BaseModel):
     """One recorded production call; only `inputs` or `messages` is required, unknown keys go to `extra`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_: str = Field(default=SCHEMA, alias="schema")
     sample_id: str = ""
