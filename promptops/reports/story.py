@@ -30,7 +30,7 @@ def _life(one: dict[str, Any]) -> tuple[str, ...]:
     if one["until"]:
         until = f"until {_time(one['until'])}" + (f" (then v{one['next']})" if one["next"] else "")
     marks = [one["release"] or "unreadable", *(name for name in ("forced", "accepted") if one[name])]
-    said = ", ".join(filter(None, [one["by"], one["reason"], one["note"]]))
+    said = "; ".join(filter(None, [one["by"], one["reason"], one["note"]]))
     return (
         one["id"],
         f"v{one['version']}" if one["version"] else "–",
