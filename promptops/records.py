@@ -256,6 +256,7 @@ def parse_evidence(data: bytes, *, path: str, digest: str | None = None) -> Evid
         raise IntegrityError(
             f"{path}: is {short(sha256(data))}, the pointer says {short(digest)}; restore the file from git"
         )
+    _check_size(data, path)
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -268,6 +269,8 @@ def as_written(model: type[Record], data: bytes) -> Record | None:
 
     A version's digest is not compared with its body here.
     """
+    if len(data) > MAX_BYTES:
+        return None
     try:
         values = json.loads(data) if model is Evidence else read_written(data.decode())
         record = model.model_validate(values)
@@ -297,9 +300,13 @@ def check_environment(name: str) -> None:
         raise ValueError(f"an environment cannot be called {name!r}: versions are called that")
 
 
-def _parse(model: type[Record], data: bytes, path: str) -> Record:
+def _check_size(data: bytes, path: str) -> None:
     if len(data) > MAX_BYTES:
         raise InvalidFile([Problem(path, 0, 0, f"larger than {MAX_BYTES:,} bytes")])
+
+
+def _parse(model: type[Record], data: bytes, path: str) -> Record:
+    _check_size(data, path)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -39,18 +39,17 @@ def reach_again(evidence: Evidence) -> Again:
         return Again(unknown="it is of an older promptops, and holds too little to reach its verdict again")
     try:
         verdict = Basis.from_json(evidence.basis).verdict()
+        return Again(wrong=tuple(_wrong(evidence, verdict)), odd=tuple(_odd(evidence, verdict)))
     except PromptopsError as error:
         return Again(wrong=(str(error),))
-    except (ArithmeticError, ValueError, LookupError, TypeError) as error:
-        # Numbers that no test ever gave, in the right shape.
-        return Again(wrong=(f"its numbers are no result of a test: {error!r}",))
-    same_tool = evidence.tool_version == tool_version()
-    odd = (
-        ()
-        if verdict.reasons == tuple(evidence.reasons) or not same_tool
-        else ("its reasons are worded otherwise",)
-    )
-    return Again(wrong=tuple(_wrong(evidence, verdict)), odd=odd)
+    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # Values that no test ever gave, in the right shape: pydantic's ValidationError is a ValueError.
+        return Again(wrong=(f"its numbers are no result of a test ({type(error).__name__})",))
+
+
+def _odd(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
+    if evidence.tool_version == tool_version() and verdict.reasons != tuple(evidence.reasons):
+        yield "its reasons are worded otherwise"
 
 
 def _wrong(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
