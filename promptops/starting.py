@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptops.config import FILE_NAME
+from promptops.buildservers import Facts, Server, files, ways_on
+from promptops.config import FILE_NAME, KeyName
 from promptops.errors import ConfigError, InvalidInput
-from promptops.gitstore.releases import read_releases
+from promptops.gitstore.releases import read_releases, release_ref
 from promptops.gitstore.trees import prompts
 from promptops.prompts.parse import check_id
 from promptops.prompts.schema import json_schema
 from promptops.runs.ledger import begin
+from promptops.version import tool_version
 from promptops.workspace import STATE, Workspace
 
 CONFIG = """\
@@ -30,15 +32,18 @@ messages:
   - {role: user, content: "{{ message }}"}
 """
 SCHEMA = f"{STATE}/schema/prompt.schema.json"
+# Of the vendors that need no entry; tests compare it with what is really read.
+VENDORS_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 EDITOR = {"yaml.schemas": {f"./{SCHEMA}": "**/*.prompt.yaml"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What was written and what was there already, relative to the folder."""
+    """What was written and what was there already, relative to the folder; `ways_on` is what to do next."""
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
+    ways_on: tuple[str, ...] = ()
 
 
 def initialise(folder: Path) -> Started:
@@ -57,6 +62,42 @@ def initialise(folder: Path) -> Started:
         begin(folder / STATE)  # no configuration and no prompt: nothing can have been tested before
     names = (*texts, ".gitignore")
     return Started(written=tuple(written), kept=tuple(name for name in names if name not in written))
+
+
+def build_server(workspace: Workspace, server: Server) -> Started:
+    """Write the files with which a build server runs the gate, from the top of the repository.
+
+    Raises:
+        RepoError: the configured release branch exists nowhere.
+    """
+    facts = Facts(
+        version=tool_version(),
+        branch=_release_branch(workspace),
+        folder=workspace.base or ".",
+        environments=tuple(workspace.config.environments),
+        keys=_keys(workspace),
+    )
+    texts = files(server, facts)
+    written = tuple(name for name, text in texts.items() if _write_new(workspace.top / name, text))
+    kept = tuple(name for name in texts if name not in written)
+    return Started(written=written, kept=kept, ways_on=ways_on(server, facts, kept=kept))
+
+
+def _release_branch(workspace: Workspace) -> str:
+    ref = release_ref(workspace.repo, workspace.config.release_branch).ref
+    name = ref.removeprefix("refs/heads/").removeprefix(f"refs/remotes/{workspace.repo.remote()}/")
+    return workspace.config.release_branch or ("main" if name == "HEAD" else name)
+
+
+def _keys(workspace: Workspace) -> tuple[str, ...]:
+    """Return the variables of keys that the configuration names, and those of the vendors that prompts name."""
+    providers = workspace.config.providers
+    named = {spec.api_key.env for spec in providers.values() if spec.api_key is not None}
+    headers = [value for spec in providers.values() for value in spec.headers.values()]
+    named |= {value.env for value in headers if isinstance(value, KeyName)}
+    known = [one for root in workspace.roots for one in prompts(workspace.repo, None, root=root).prompts]
+    vendors = {one.spec.model.partition("/")[0] for one in known} - providers.keys()
+    return tuple(sorted(named | {VENDORS_KEYS[name] for name in vendors if name in VENDORS_KEYS}))
 
 
 def new_prompt(workspace: Workspace, prompt_id: str) -> Path:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from promptops.buildservers import Server
 from promptops.cli.options import Command, Json, PromptId
 
 
@@ -16,22 +17,32 @@ def commands(app: typer.Typer) -> None:
         app.command(name, cls=Command)(function)
 
 
-def init() -> None:
+def init(
+    ci: Annotated[
+        Server | None,
+        typer.Option("--ci", metavar="github|gitlab", help="Write the files of a build server, too."),
+    ] = None,
+) -> None:
     """Set up promptops here; nothing is overwritten.
 
-    Writes a configuration, a folder for prompts, the schema for editors, and a line for .gitignore.
+    Writes a configuration, a folder for prompts, the schema for editors, and a line for .gitignore. With --ci also
+    what runs the gate on every change, and prints the commands that make it required.
     """
     from promptops.cli.here import workspace
     from promptops.cli.output import show
-    from promptops.starting import initialise
+    from promptops.starting import build_server, initialise
 
     here = workspace()
-    started = initialise(here.folder)
-    for name in started.written:
-        show(f"wrote {name}")
-    for name in started.kept:
-        show(f"kept {name}")
-    show("next: promptops new ID")
+    found = [initialise(here.folder)]
+    if ci is not None:
+        found.append(build_server(workspace(), ci))
+    for started in found:
+        for name in started.written:
+            show(f"wrote {name}")
+        for name in started.kept:
+            show(f"kept {name}")
+    for line in found[-1].ways_on or ("next: promptops new ID",):
+        show(line)
 
 
 def new(prompt: PromptId) -> None:
