@@ -150,6 +150,17 @@ def test_a_source_that_does_not_lead_to_its_body_is_told(compared: Project) -> N
     assert "does not lead to its body" in row["message"]
 
 
+@pytest.mark.parametrize("words", [["--sequential"], ["--repeats", "2"]])
+def test_other_kinds_of_tests_are_reached_again_too(project: Project, words: list[str]) -> None:
+    project.reword("quick")
+    project.edit("scorers:", "gate: {slices: {by: [language], critical: ['language=de']}}\nscorers:")
+    project.commit()
+    assert project.run("promote", ID, *words, "--force", "-m", "to be seen").code == 0
+    said = project.run("verify", "--recompute")
+    assert (said.code, "2 verdicts reached again" in said.out) == (0, True), said
+    assert "warning" not in said.out
+
+
 def test_since_a_commit_only_what_followed_is_judged_and_recomputed(compared: Project) -> None:
     forge(compared, another_verdict, forced=False)
     start = compared.git("rev-parse", "HEAD")
