@@ -1,6 +1,6 @@
-"""What the prompt files of the work tree say in short, remembered from the last time: `status` reads them all.
+"""What prompt files and pointers say in short, remembered from the last time: `status` reads them all.
 
-A file is read again when its bytes, a partial that was looked for, or the code that reads prompts is another one. The
+A file is read again when its bytes, a partial that was looked for, or the code that reads it is another one. The
 memory is one file in `.promptops/`; without that folder, or with a file that cannot be read or written, everything is
 only slower.
 It tells a person how things are. What is tested, released or refused is always read from the files themselves.
@@ -24,7 +24,14 @@ from promptops.gitstore.trees import Looking, Prompts, Tree, WorkTree, prompts, 
 from promptops.prompts.model import Prompt
 
 _SCHEMA: Final = "promptops.remembered/1"
-_READERS: Final = ("prompts", "nodes.py", "documents.py", "validation.py", "canonicaljson.py", "yamltext.py")
+_READERS: Final = (
+    "nodes.py",
+    "documents.py",
+    "validation.py",
+    "canonicaljson.py",
+    "yamltext.py",
+    "records.py",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +68,51 @@ def committed_sights(repo: Repo, ref: str, *, root: str) -> Sights:
     return Sights(prompts=seen, problems=found.problems, known=found.known)
 
 
-def sights(repo: Repo, *, roots: Iterable[str], memory: Path) -> dict[str, Sights]:
-    """Return what the work tree has under each root; `memory` is the file that remembers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What was known `before`, and what is `now`: of prompt files by path, of pointers by their object's name."""
+
+    path: Path
+    before: Mapping[str, Mapping[str, Any]]
+    files: dict[str, Any] = field(default_factory=dict)
+    pointers: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def recall(cls, path: Path) -> Self:
+        """Read a memory; one that cannot be read, or that other code has written, is empty."""
+        try:
+            values = json.loads(path.read_bytes())
+            fits = values["schema"] == _SCHEMA and values["readers"] == _readers()
+            kept = {name: dict(values[name]) for name in ("files", "pointers")} if fits else {}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            kept = {}
+        return cls(path=path, before={"files": {}, "pointers": {}, **kept})
+
+    def keep(self) -> None:
+        """Write what is known now, if that is something else; whoever only looks makes no folders.
+
+        Written beside and moved, so that two at once leave one whole file; where that fails nothing is lost.
+        """
+        now = {"files": self.files, "pointers": self.pointers}
+        if now == self.before or not self.path.parent.is_dir():
+            return
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        try:
+            beside.write_text(json.dumps({"schema": _SCHEMA, "readers": _readers(), **now}))
+            beside.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def sights(repo: Repo, *, roots: Iterable[str], memory: Memory) -> dict[str, Sights]:
+    """Return what the work tree has under each root.
 
     Raises:
         RepoError: a bare repository has no work tree.
     """
-    before = _recalled(memory)
-    reading = _Reading(tree=_Once(WorkTree(repo)), before=before)
-    found = {root: reading.root(root) for root in roots}
-    if reading.now != before:
-        _remember(memory, reading.now)
-    return found
+    reading = _Reading(tree=_Once(WorkTree(repo)), before=memory.before["files"], now=memory.files)
+    return {root: reading.root(root) for root in roots}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +137,7 @@ class _Reading:
 
     tree: _Once
     before: Mapping[str, Any]
-    now: dict[str, Any] = field(default_factory=dict)
+    now: dict[str, Any]
     marks: dict[str, str] = field(default_factory=dict)
 
     def root(self, root: str) -> Sights:
@@ -119,8 +159,8 @@ class _Reading:
         Raises:
             InvalidFile: it has problems.
         """
-        known = self.before.get(path)
-        if known is not None and all(self.mark(place) == mark for place, mark in known["looked"].items()):
+        known: Any = self.before.get(path)
+        if _is_entry(known) and all(self.mark(place) == mark for place, mark in known["looked"].items()):
             self.now[path] = known
             return Sight(id=known["id"], path=path, digest=known["digest"], has_floor=known["has_floor"])
         tree = Looking(self.tree, set())
@@ -145,36 +185,15 @@ class _Reading:
         return self.marks[path]
 
 
-def _recalled(memory: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(memory.read_bytes())
-        if values["schema"] != _SCHEMA or values["readers"] != _readers():
-            return {}
-        return {path: one for path, one in values["files"].items() if _is_entry(one)}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return {}
-
-
 def _is_entry(one: Any) -> bool:
     kinds = {"id": str, "digest": str, "has_floor": bool, "looked": dict}
     return isinstance(one, dict) and all(isinstance(one.get(name), kind) for name, kind in kinds.items())
 
 
-def _remember(memory: Path, files: Mapping[str, Any]) -> None:
-    """Write beside and move, so that two at once leave one whole file; where that fails nothing is lost."""
-    if not memory.parent.is_dir():  # whoever only looks makes no folders
-        return
-    beside = memory.with_name(f"{memory.name}.{os.getpid()}")
-    try:
-        beside.write_text(json.dumps({"schema": _SCHEMA, "readers": _readers(), "files": files}))
-        beside.replace(memory)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
 def _readers() -> list[list[Any]]:
     """Return when the code that reads prompts was last changed: another one may read them otherwise."""
     top = Path(promptops.__file__).parent
-    files = [top / name for name in _READERS if name.endswith(".py")] + sorted((top / "prompts").glob("*.py"))
+    folders = (top / "prompts", top / "gitstore", top / "releasing")
+    files = [top / name for name in _READERS]
+    files += sorted(file for folder in folders for file in folder.glob("*.py"))
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]

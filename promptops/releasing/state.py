@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptops.errors import InvalidFile, NotFound, Problem
-from promptops.gitstore.pointers import read_pointers
-from promptops.gitstore.releases import ReleaseRef, Releases, pointer_path, release_ref
-from promptops.gitstore.remembered import Sight, Sights, committed_sights, sights
+from promptops.gitstore.pointers import Pointers, Standing, Standings
+from promptops.gitstore.releases import ReleaseRef, Releases, release_ref
+from promptops.gitstore.remembered import Memory, Sight, Sights, committed_sights, sights
 from promptops.prompts.paths import stem
 from promptops.records import Release
 from promptops.workspace import Workspace
@@ -81,9 +81,11 @@ def status(workspace: Workspace, only: str | None = None) -> Status:
     ref = release_ref(workspace.repo, workspace.config.release_branch)
     states: list[PromptState] = []
     problems: list[Problem] = []
-    for root, here in _sights(workspace).items():
+    memory = _memory(workspace)
+    for root, here in _sights(workspace, memory).items():
         problems += here.problems
-        states += _states(workspace, root, ref, here)
+        states += _states(workspace, root, ref, here, memory)
+    memory.keep()
     if only is not None:
         known = [one.id for one in states]
         states = [one for one in states if one.id == only]
@@ -99,23 +101,41 @@ def status(workspace: Workspace, only: str | None = None) -> Status:
     )
 
 
-def _sights(workspace: Workspace) -> dict[str, Sights]:
+def _memory(workspace: Workspace) -> Memory:
+    if workspace.repo.is_bare:
+        return Memory(path=workspace.repo.git_dir / "no" / "memory", before={"files": {}, "pointers": {}})
+    return Memory.recall(workspace.state / "remembered.json")
+
+
+def _sights(workspace: Workspace, memory: Memory) -> dict[str, Sights]:
     if workspace.repo.is_bare:
         return {root: committed_sights(workspace.repo, "HEAD", root=root) for root in workspace.roots}
-    return sights(workspace.repo, roots=workspace.roots, memory=workspace.state / "remembered.json")
+    return sights(workspace.repo, roots=workspace.roots, memory=memory)
 
 
 def branch_name(ref: ReleaseRef) -> str:
     return ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _states(workspace: Workspace, root: str, ref: ReleaseRef, here: Sights) -> list[PromptState]:
-    live, branch = read_pointers(workspace.repo, ref.commit, workspace.repo.head(), root=root)
+def _states(
+    workspace: Workspace, root: str, ref: ReleaseRef, here: Sights, memory: Memory
+) -> list[PromptState]:
+    pointers = Pointers(
+        repo=workspace.repo,
+        root=root,
+        environments=workspace.config.environments,
+        about=_marks,
+        before=memory.before["pointers"],
+        now=memory.pointers,
+    )
+    head = workspace.repo.head()
+    live = pointers.standings(ref.commit)
+    branch = live if head == ref.commit else pointers.standings(head)
     by_id = {prompt.id: prompt for prompt in here.prompts}
     broken = {*here.known, *(stem(problem.path) for problem in here.problems)}
+    names = sorted({*by_id, *(name for name, _ in (*live, *branch))})
     return [
-        _state(workspace, name, by_id.get(name), live, branch, is_broken=name in broken)
-        for name in sorted({*by_id, *live.ids(), *branch.ids()})
+        _state(workspace, name, by_id.get(name), live, branch, is_broken=name in broken) for name in names
     ]
 
 
@@ -123,12 +143,15 @@ def _state(
     workspace: Workspace,
     name: str,
     prompt: Sight | None,
-    live: Releases,
-    branch: Releases,
+    live: Standings,
+    branch: Standings,
     *,
     is_broken: bool,
 ) -> PromptState:
-    places = tuple(_place(name, environment, live, branch) for environment in workspace.config.environments)
+    places = tuple(
+        _place(environment, live.get((name, environment)), branch.get((name, environment)))
+        for environment in workspace.config.environments
+    )
     last = places[-1]
     found = _work_tree(prompt, last, is_broken=is_broken)
     return PromptState(
@@ -140,12 +163,7 @@ def _state(
     )
 
 
-def _place(name: str, environment: str, releases: Releases, here: Releases) -> Place:
-    path = pointer_path(releases.root, name, environment)
-    live = releases.live(name, environment)
-    # Most pointers of this branch are those of the release branch, and need no second reading.
-    same = here.files.get(path) == releases.files.get(path)
-    branch = live if same else here.live(name, environment)
+def _place(environment: str, live: Standing | None, branch: Standing | None) -> Place:
     ahead = branch is not None and (live is None or branch.sequence > live.sequence)
     waiting = branch.version if branch is not None and ahead else None
     if live is None:
@@ -156,7 +174,7 @@ def _place(name: str, environment: str, releases: Releases, here: Releases) -> P
         digest=live.digest,
         at=live.at,
         by=live.by,
-        marks=_marks(releases, live),
+        marks=live.marks,
         waiting=waiting,
     )
 

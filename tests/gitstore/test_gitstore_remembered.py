@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from typing import Any
 import pytest
 from gitstore_help import freeze, release, write
 
-from promptops.errors import RepoError
-from promptops.gitstore.pointers import read_pointers
-from promptops.gitstore.releases import read_releases
-from promptops.gitstore.remembered import Sight, Sights, committed_sights, sights
+from promptops.errors import IntegrityError, RepoError
+from promptops.gitstore.pointers import Pointers, Standings
+from promptops.gitstore.releases import Releases, read_releases
+from promptops.gitstore.remembered import Memory, Sight, Sights, committed_sights, sights
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.trees import prompts
+from promptops.records import Release
 
 Git = Callable[..., str]
 TONE = """\
@@ -36,7 +36,10 @@ def top(work: Path) -> Path:
 
 
 def look(top: Path) -> Sights:
-    return sights(Repo.open(top), roots=["prompts"], memory=memory(top))["prompts"]
+    kept = Memory.recall(memory(top))
+    found = sights(Repo.open(top), roots=["prompts"], memory=kept)["prompts"]
+    kept.keep()
+    return found
 
 
 def memory(top: Path) -> Path:
@@ -175,36 +178,90 @@ def test_a_commit_is_read_afresh(top: Path, git: Git) -> None:
     assert committed_sights(Repo.open(top), "HEAD", root="prompts") == afresh(top)
 
 
+def standing(top: Path, ref: str | None = "HEAD", **more: Any) -> Standings:
+    known = {
+        "environments": ["production"],
+        "about": lambda _, release: (release.kind,),
+        "before": {},
+        "now": {},
+    }
+    return Pointers(**{"repo": Repo.open(top), "root": "prompts", **known, **more}).standings(ref)
+
+
+def released(top: Path, git: Git, number: int) -> None:
+    text = f"model: a/b\nmessages: [{{role: user, content: Hi {number}}}]\n"
+    write(top, "prompts/greet.prompt.yaml", text)
+    git("commit", "-q", "-a", "-m", f"Change {number}", cwd=top)
+    release(top, freeze(top, number))
+
+
 def test_pointers_tell_what_is_live_as_all_release_files_do(work: Path, git: Git) -> None:
-    repo = Repo.open(work)
-    assert [one.files for one in read_pointers(repo, None, "HEAD")] == [{}, {}]
+    assert standing(work) == standing(work, None) == {}
     for number in (1, 2):
-        write(
-            work,
-            "prompts/greet.prompt.yaml",
-            f"model: a/b\nmessages: [{{role: user, content: Hi {number}}}]\n",
-        )
-        git("commit", "-q", "-a", "-m", f"Change {number}", cwd=work)
-        release(work, freeze(work, number))
-    before, now = read_pointers(repo, "HEAD~2", "HEAD")
-    for ref, found in (("HEAD~2", before), ("HEAD", now)):
-        assert found.live("greet", "production") == read_releases(repo, ref).live("greet", "production")
-    assert list(now.files) == ["prompts/releases/greet/production.yaml"]
-    release(work, read_releases(repo, "HEAD").version("greet", 1), "rollback")
-    back, again = read_pointers(repo, "HEAD", "HEAD")
-    record = back.live("greet", "production")
-    assert record is not None
-    assert record.evidence is not None
-    assert back.evidence("greet", record.evidence) == read_releases(repo, "HEAD").evidence(
-        "greet", record.evidence
-    )
-    assert back.files == again.files
-    assert all(content is again.files[path] for path, content in back.files.items())
+        released(work, git, number)
+    for ref in ("HEAD~2", "HEAD"):
+        record = read_releases(Repo.open(work), ref).live("greet", "production")
+        one = standing(work, ref)["greet", "production"]
+        assert record is not None
+        assert (one.sequence, one.version, one.digest) == (record.sequence, record.version, record.digest)
+        assert (one.at, one.by, one.marks) == (record.at, record.by, (record.kind,))
+    assert standing(work, environments=["staging"]) == {}
+
+
+def test_a_pointer_that_is_remembered_is_not_read_again(work: Path, git: Git) -> None:
+    released(work, git, 1)
+    now: dict[str, Any] = {}
+    found = standing(work, now=now)
+    before = json.loads(json.dumps(now))
+    again: dict[str, Any] = {}
+    assert standing(work, before=before, now=again) == found
+    assert again == now
+    for one in before.values():
+        one["version"] = 77
+    assert standing(work, before=before)["greet", "production"].version == 77
+    released(work, git, 2)
+    assert standing(work, before=before)["greet", "production"].version == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [None, 5, [], {}, {"path": "prompts/releases/greet/production.yaml"}, {"path": "elsewhere", "marks": []}],
+)
+def test_a_pointer_that_is_remembered_as_something_else_is_read(work: Path, git: Git, damage: Any) -> None:
+    released(work, git, 1)
+    now: dict[str, Any] = {}
+    found = standing(work, now=now)
+    assert standing(work, before=dict.fromkeys(now, damage)) == found
+
+
+def test_a_rollback_is_looked_at_with_its_evidence_and_is_not_remembered(work: Path, git: Git) -> None:
+    for number in (1, 2):
+        released(work, git, number)
+    release(work, read_releases(Repo.open(work), "HEAD").version("greet", 1), "rollback")
+    now: dict[str, Any] = {}
+
+    def about(releases: Releases, record: Release) -> tuple[str, ...]:
+        evidence = releases.evidence("greet", record.evidence) if record.evidence else None
+        return (evidence.verdict,) if evidence else ()
+
+    assert standing(work, about=about, now=now)["greet", "production"].marks == ("pass",)
+    assert now == {}
 
 
 def test_pointers_that_are_not_here_are_an_error(work: Path, git: Git) -> None:
-    release(work, freeze(work, 1))
+    released(work, git, 1)
     oid = git("rev-parse", "HEAD:prompts/releases/greet/production.yaml", cwd=work)
-    subprocess.run(["rm", "-f", str(work / ".git/objects" / oid[:2] / oid[2:])], check=True)
+    (work / ".git/objects" / oid[:2] / oid[2:]).unlink()
     with pytest.raises(RepoError, match="objects are missing"):
-        read_pointers(Repo.open(work), "HEAD")
+        standing(work)
+
+
+def test_a_damaged_pointer_is_an_error_also_when_others_are_remembered(work: Path, git: Git) -> None:
+    released(work, git, 1)
+    now: dict[str, Any] = {}
+    standing(work, now=now)
+    file = work / "prompts/releases/greet/production.yaml"
+    file.write_text(file.read_text().replace("id: greet", "id: other"))
+    git("commit", "-q", "-a", "-m", "Tamper", cwd=work)
+    with pytest.raises(IntegrityError, match="is the pointer of other"):
+        standing(work, before=now)
