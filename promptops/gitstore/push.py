@@ -53,8 +53,7 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
             f"{remote}/{branch} has moved: somebody released or pushed first; run the command again"
         )
     if reasons and _UNKNOWN not in reasons:
-        words = own_words(f"{err}\n{reasons}")
-        raise PushRefused(words, commit=commit, branch=branch, remote=remote)
+        raise PushRefused(_remotes_words(err, reasons), commit=commit, branch=branch, remote=remote)
     taken = has_taken(repo, commit, branch=branch, remote=remote, ask=True)
     if taken:
         return err
@@ -62,6 +61,13 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
     if taken is None:
         raise PushUnknown(f"{failed}; run the command again once {remote} can be reached")
     raise RepoError(f"{failed}; {remote} is as before")
+
+
+def _remotes_words(err: str, reasons: str) -> str:
+    """Return what the remote itself said, as one line, and why git says it refused."""
+    lines = [line.removeprefix("remote:").strip() for line in err.split("\n") if line.startswith("remote:")]
+    said = "; ".join(line for line in lines if line)
+    return f"{said} ({reasons})" if said else reasons
 
 
 def has_taken(repo: Repo, commit: str, *, branch: str, remote: str, ask: bool) -> bool | None:

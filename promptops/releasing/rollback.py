@@ -224,7 +224,7 @@ def _draft(workspace: Workspace, on: Grounds, steps: Sequence[_Step], wish: Retr
 def _told(outcome: Outcome, step: _Step) -> Outcome:
     report = step.test.report if step.test else None
     first = (step.target.mended,) if step.target.mended else ()
-    return replace(outcome, said=(*first, *outcome.said, step.how), report=report)
+    return replace(outcome, said=(*first, outcome.said[0], step.how, *outcome.said[1:]), report=report)
 
 
 def _already(target: Target) -> Outcome:

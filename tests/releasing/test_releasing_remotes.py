@@ -130,7 +130,7 @@ def test_a_protected_branch_leaves_both_sides_and_a_branch_with_its_pull_request
         f"{ONE} v1 is not live: it waits on {branch} at origin, "
         "and takes effect in production when that is merged into main\n"
     ) in said.out
-    assert "main takes no pushes: remote: main is protected: GH006" in said.out
+    assert "main takes no pushes: main is protected: GH006 (pre-receive hook declined)\n" in said.out
     assert (
         f"open its pull request: https://github.com/acme/app/compare/main...{branch}?expand=1\n" in said.out
     )
