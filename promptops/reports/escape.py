@@ -33,11 +33,14 @@ def one_line(text: str) -> str:
 
     Neither in it nor at its beginning is what a build server takes for a command.
     """
-    return _no_command("".join(map(_visible, text)))
+    # What is printable hides nothing: most texts are, and need no look at each character.
+    return _no_command(text if text.isprintable() else "".join(map(_visible, text)))
 
 
 def many_lines(text: str) -> str:
     """Like `one_line`, but line feeds and tabs stay."""
+    if text.replace("\n", "").isprintable():
+        return _no_command(text)
     return _no_command("".join(char if char in "\n\t" else _visible(char) for char in text))
 
 
