@@ -166,13 +166,13 @@ def _still(repo: Repo, head: str | None, change: Change) -> bool:
 def _read_note(repo: Repo) -> Note | None:
     try:
         found = json.loads((repo.git_dir / _NOTE).read_text())
+        done = Committed(
+            commit=found["commit"], parent=found["parent"], branch=found["branch"], remote=found["remote"]
+        )
+        changes = tuple(Change(path=row["path"], old=row["old"], new=row["new"]) for row in found["changes"])
+        return Note(done=done, changes=changes, pushed=found["pushed"])
     except FileNotFoundError:
         return None
-    except ValueError:  # cut short: nothing had been staged yet
+    except (ValueError, LookupError, TypeError):  # cut short: nothing had been staged yet
         drop_note(repo)
         return None
-    done = Committed(
-        commit=found["commit"], parent=found["parent"], branch=found["branch"], remote=found["remote"]
-    )
-    changes = tuple(Change(path=row["path"], old=row["old"], new=row["new"]) for row in found["changes"])
-    return Note(done=done, changes=changes, pushed=found["pushed"])

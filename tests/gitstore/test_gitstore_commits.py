@@ -318,8 +318,9 @@ def test_a_users_plain_commit_after_a_kill_keeps_the_release(work, git, moved):
     assert git("status", "--porcelain", cwd=work) == ""
 
 
-def test_a_note_that_was_cut_short_is_forgotten(work):
-    (work / ".git/promptops-release").write_text('{"branch": "ma')
+@pytest.mark.parametrize("note", ['{"branch": "ma', "[]", "{}", '{"changes": [3]}', ""])
+def test_a_note_that_was_cut_short_is_forgotten(work, note):
+    (work / ".git/promptops-release").write_text(note)
     assert mend(Repo.open(work)) is None
     assert release(work).local
 

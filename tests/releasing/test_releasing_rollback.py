@@ -102,6 +102,26 @@ def test_a_clone_that_has_little_and_no_network_can_go_back(
     assert git(little, "status", "--porcelain") == ""
 
 
+def test_a_test_of_today_decides_for_all_or_a_person_does(top: Path, run: Run) -> None:
+    """Two samples cannot show anything: the test stays open."""
+    (top / f"prompts/{TWO}.samples.jsonl").write_text('{"inputs": {}, "expected": "fine"}\n' * 2)
+    commit(top, "Samples")
+    before = state(top)
+    said = run(top, "rollback", ONE, TWO, "--test", "--json")
+    assert said.code == said.json["exit_code"] == 4, said
+    assert [one["said"] for one in said.json["releases"]] == [
+        ["not rolled back: v1 did not pass today's test"]
+    ] * 2
+    assert state(top) == before
+    said = run(top, "rollback", ONE, TWO, "--test", "--force", "-m", "we read the answers")
+    assert said.code == 0, said
+    assert said.out.count("rolled back from v2, tested today") == 2
+    git(top, "push", "-q")
+    assert "forced: we read the answers" in run(top, "status", ONE).out
+    assert len(git(top, "show", "--name-only", "--format=", "HEAD").split("\n")) == 4
+    assert run(top, "verify").code == 0
+
+
 def test_a_rollback_needs_neither_the_engine_nor_what_draws_reports(top: Path) -> None:
     script = (
         "import sys\n"
