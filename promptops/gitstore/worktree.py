@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from promptops.gitstore.findings import Finding, error
 from promptops.gitstore.releasefiles import place_of
 from promptops.gitstore.releases import folder
 from promptops.gitstore.repo import Repo, TreeEntry
 
+# No symbolic link is followed, and nothing is waited for.
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _RESTORE = "restore it with git restore --staged --worktree, or delete it"
 _WHAT = {"?": "is not committed", "!": "is ignored by git, and would be loaded", "D": "was deleted by hand"}
 
@@ -28,23 +29,22 @@ def work_tree_findings(repo: Repo, commit: str, root: str) -> Iterator[Finding]:
     for path, letters in sorted(changed.items()):
         what = _WHAT.get(letters.strip()[:1], "was edited by hand")
         yield error(path, f"{what}; {_RESTORE}")
-    entries = repo.tree(commit, folder(root))
+    entries, top = repo.tree(commit, folder(root)), str(repo.work_tree)
     for path, entry in entries.items():
-        if path not in changed and not _is_same(repo.work_tree / path, entry):
+        if path not in changed and not _is_same(f"{top}/{path}", entry):
             yield error(path, f"was edited by hand, and git was told not to look; {_RESTORE}")
-    for path in _found(repo.work_tree, folder(root)):
+    for path in _found(top, folder(root)):
         if path not in entries and path not in changed and place_of(path, root) is not None:
             yield error(path, f"{_WHAT['!']}; {_RESTORE}")
 
 
-def _is_same(path: Path, entry: TreeEntry) -> bool:
+def _is_same(path: str, entry: TreeEntry) -> bool:
     """Whether a file has the bytes of an object; one that is not there at all is left to git (a sparse checkout)."""
     if not entry.is_file:
         return True
     try:
-        if path.is_symlink():
-            return False
-        content = path.read_bytes()
+        with os.fdopen(os.open(path, _READ), "rb") as file:
+            content = file.read()
     except FileNotFoundError:
         return True
     except OSError:
@@ -63,7 +63,7 @@ def _name(content: bytes, like: str) -> str:
     ).hexdigest()
 
 
-def _found(top: Path, start: str) -> Iterator[str]:
-    for place, _, names in os.walk(top / start):
-        inside = Path(place).relative_to(top).as_posix()
+def _found(top: str, start: str) -> Iterator[str]:
+    for place, _, names in os.walk(f"{top}/{start}"):
+        inside = place.removeprefix(f"{top}/")
         yield from (f"{inside}/{name}" for name in names)
