@@ -1,8 +1,8 @@
 """Which commits a change lies between, also in a checkout that has only one of them.
 
-A pull request's merge ref is a merge whose first parent is the base; its object names that parent even where a
-clone of depth 1 has not got it. Everything else is compared with where it left the base. What is missing is
-fetched, and no more than that; where it cannot be, the change is not judged.
+A pull request's merge ref is a merge with the base's tip; its object names that parent even where a clone of depth
+1 has not got it. Everything else is compared with where it left the base. What is missing is fetched, and no more
+than that; where it cannot be, the change is not judged.
 """
 
 from __future__ import annotations
@@ -33,15 +33,12 @@ def find_range(repo: Repo, base: str, head: str = "HEAD") -> CommitRange:
     end = repo.rev_parse(head)
     if end is None:
         raise RepoError(f"there is no commit {head!r} here{did_you_mean(head, repo.names())}")
-    parents = _parents(repo, end)
-    if len(parents) == 2 and head == "HEAD" and repo.branch() is None:
-        first = _had(repo, parents[0]) or _had(repo, base)
-        if first == parents[0]:
-            return CommitRange(base=first, fork=first, head=end)
     start = _had(repo, base)
     if start is None:
         raise _missing(repo, base)
-    return CommitRange(base=start, fork=_fork(repo, start, end, base), head=end)
+    # No parent is the base because it stands first: in a branch that merged the base, that is the change itself.
+    fork = start if start in _parents(repo, end) else _fork(repo, start, end, base)
+    return CommitRange(base=start, fork=fork, head=end)
 
 
 def _parents(repo: Repo, commit: str) -> list[str]:

@@ -63,6 +63,24 @@ def test_a_branch_of_one_commit_is_compared_with_where_it_left_the_base(
     assert said.json["prompts"][0]["reasons"] == ["the prompt"]
 
 
+@pytest.mark.parametrize("ref", ["refs/pull/1/merge", "refs/heads/taken"])
+def test_a_merge_is_compared_with_the_base_and_not_with_its_own_first_parent(
+    ref: str, project: Project, origin: Path, checkout: Callable[[str], Project]
+) -> None:
+    """A branch that merged the base has its own work as first parent; and the base may have gone on since."""
+    project.git("checkout", "-q", "change")
+    project.git("merge", "-q", "--no-ff", "-m", "Take main", "main")
+    project.git("checkout", "-q", "main")
+    project.write("README.md", "main has gone on further\n")
+    project.commit("Go on further")
+    project.git("push", "-q", str(origin), "main", "change:taken")
+    here = checkout(ref)
+    said = here.run("gate", "--base", "origin/main", "--json")
+    assert said.code == 3, said
+    assert said.json["base"] == project.git("rev-parse", "main")
+    assert [one["reasons"] for one in said.json["prompts"]] == [["the prompt"]]
+
+
 def test_a_base_that_cannot_be_fetched_is_exit_2_with_the_line_to_add(
     checkout: Callable[[str], Project], origin: Path
 ) -> None:
