@@ -187,5 +187,6 @@ def _signatures(repo: Repo, steps: Steps, signers: tuple[Signers, ...]) -> Itera
         for path, oid in steps.releases:
             if oid in steps.at_once and path.endswith(f"/{one.environment}.yaml"):
                 message = "the commit that must be signed is not in this shallow clone"
-                yield unchecked(path, f"{message}; {_DEEPER}", oid)
+                # What is not shown to be signed is not signed: else a shallow checkout would be a way around it.
+                yield error(path, f"{message}; {_DEEPER}", oid)
     yield from unsigned(repo, [pair for pair in steps.releases if pair[1] not in steps.at_once], signers)

@@ -200,6 +200,18 @@ def test_a_change_that_moves_the_prompts_folder_away_hides_nothing(compared: Pro
     assert compared.run("verify").code == 6
 
 
+def test_names_and_subjects_of_commits_are_shown_escaped(compared: Project) -> None:
+    compared.git("config", "user.name", "\x1b[31mEve ::error::")
+    (compared.path / FOLDER / "v1.yaml").unlink()
+    compared.commit("\x1b]0;title\x07 ::set-output name=a::b")
+    said = compared.run("verify")
+    assert said.code == 6
+    assert "\x1b" not in said.out
+    assert "\x07" not in said.out
+    assert not any(line.startswith("::") for line in said.out.splitlines())
+    assert compared.run("verify", "--json").json["exit_code"] == 6
+
+
 ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
 

@@ -475,3 +475,57 @@ def test_a_head_of_depth_1_that_is_not_built_on_the_base_is_out_of_sight(
     git("fetch", "-q", "--depth=1", "origin", "main", cwd=tmp_path / "ci")
     (one,) = verify(Repo.open(tmp_path / "ci"), since="FETCH_HEAD")
     assert (one.severity, "fetch-depth: 0" in one.message) == (Severity.UNCHECKED, True)
+
+
+# kinds of repositories
+
+
+def test_a_sha256_repository_is_read_by_its_own_hash(tmp_path: Path, git: Git) -> None:
+    top = tmp_path / "sha256"
+    git("init", "-q", "--object-format=sha256", str(top), cwd=tmp_path)
+    write(top, "app.py", "print(1)\n")
+    commit(git, top)
+    release(top, frozen(1))
+    start = git("rev-parse", "HEAD", cwd=top)
+    release(top, frozen(2))
+    assert verify(Repo.open(top)) == verify(Repo.open(top), since=start) == ()
+    (top / POINTER).write_bytes((top / POINTER).read_bytes().replace(b"Ada", b"Eve"))
+    assert found(top)
+
+
+def test_prompts_at_the_top_of_the_repository_have_their_releases_there(tmp_path: Path, git: Git) -> None:
+    top = tmp_path / "top"
+    git("init", "-q", str(top), cwd=tmp_path)
+    write(top, "app.py", "print(1)\n")
+    commit(git, top)
+    record = following(
+        None,
+        version=frozen(1),
+        environment="production",
+        kind="first",
+        evidence=None,
+        reason="",
+        by="Ada <ada@example.org>",
+        at="2026-01-05T10:00:00Z",
+    )
+    commit_files(Repo.open(top), release_files(".", record, version=frozen(1)), "First")
+    assert verify(Repo.open(top), root=".") == ()
+    (top / "releases/greet/v1.yaml").unlink()
+    oid = commit(git, top)
+    assert oid in {one.commit for one in verify(Repo.open(top), root=".", since="HEAD~1")}
+
+
+def test_a_linked_work_tree_is_checked_by_its_own_files(released: Path, git: Git, tmp_path: Path) -> None:
+    git("worktree", "add", "-q", "-b", "side", str(tmp_path / "linked"), cwd=released)
+    (tmp_path / "linked" / POINTER).write_bytes(b"")
+    assert verify(Repo.open(released)) == ()
+    assert found(tmp_path / "linked")
+
+
+def test_a_file_that_would_never_end_is_not_waited_for(released: Path, git: Git) -> None:
+    import os
+
+    git("update-index", "--skip-worktree", POINTER, cwd=released)
+    (released / POINTER).unlink()
+    os.mkfifo(released / POINTER)
+    assert any(POINTER in line for line in found(released))
