@@ -17,6 +17,7 @@ from promptops.gitstore.repo import Repo
 _BEHIND: Final = ("fetch first", "non-fast-forward", "stale info", "needs force")
 _RACE: Final = ("cannot lock ref", "incorrect old value", "failed to update ref", "reference already exists")
 _UNKNOWN: Final = "failed to report status"
+_SAME = re.compile(r"^=\t", re.MULTILINE)
 _REFUSED = re.compile(r"^!\t[^\t]*\t\[(?:remote )?(?:rejected|failure)\] ?\(?(.*?)\)?$", re.MULTILINE)
 
 
@@ -45,7 +46,11 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
     """
     refspec = f"{commit}:refs/heads/{branch}"
     code, out, err = repo.attempt("push", "--atomic", "--porcelain", "--end-of-options", remote, refspec)
+    if not code and _SAME.search(out):
+        # the same release, of the same person, made in the same second elsewhere: theirs was first
+        raise LostRace(f"{remote}/{branch} has this very commit already: somebody released it first")
     if not code:
+        _remember(repo, commit, branch=branch, remote=remote)
         return err
     reasons = "; ".join(_REFUSED.findall(out))
     if any(word in reasons for word in _BEHIND) or any(word in reasons + err for word in _RACE):
@@ -61,6 +66,13 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
     if taken is None:
         raise PushUnknown(f"{failed}; run the command again once {remote} can be reached")
     raise RepoError(f"{failed}; {remote} is as before")
+
+
+def _remember(repo: Repo, commit: str, *, branch: str, remote: str) -> None:
+    """Note where the remote's branch is now; git does not in a clone of another branch only."""
+    ref = f"refs/remotes/{remote}/{branch}"
+    if repo.rev_parse(ref) not in (None, commit):
+        repo.attempt("update-ref", "-m", "promptops: pushed", ref, commit)
 
 
 def _remotes_words(err: str, reasons: str) -> str:
@@ -82,22 +94,6 @@ def has_taken(repo: Repo, commit: str, *, branch: str, remote: str, ask: bool) -
         return None
 
 
-def push(repo: Repo, branch: str, *, remote: str | None = None) -> None:
-    """Push a local branch as it is to the branch of the same name.
-
-    Raises:
-        LostRace: the remote's branch has moved.
-        RepoError: no remote, no such branch, or the remote refused; both sides are as before.
-    """
-    name = remote or repo.remote()
-    commit = repo.rev_parse(f"refs/heads/{branch}")
-    if name is None:
-        raise RepoError("there is no remote to push to; add one with git remote add origin URL")
-    if commit is None:
-        raise RepoError(f"no branch called {branch!r} here")
-    push_commit(repo, commit, branch=branch, remote=name)
-
-
 def fetch(repo: Repo, branch: str, *, remote: str) -> str:
     """Bring the remote's branch here, as its remote-tracking ref, and return its commit.
 
@@ -105,7 +101,10 @@ def fetch(repo: Repo, branch: str, *, remote: str) -> str:
         RepoError: the remote could not be reached or has no such branch.
     """
     ref = f"refs/remotes/{remote}/{branch}"
-    arguments = ("--no-tags", "--quiet", "--end-of-options", remote, f"+refs/heads/{branch}:{ref}")
+    # of a branch that a shallow clone does not know it wants no more than of what it was cloned with
+    only = ("--depth=1",) if repo.is_shallow and repo.rev_parse(ref) is None else ()
+    refspec = f"+refs/heads/{branch}:{ref}"
+    arguments = ("--no-tags", "--quiet", *only, "--end-of-options", remote, refspec)
     code, out, err = repo.attempt("fetch", *arguments)
     commit = repo.rev_parse(ref)
     if code or commit is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptops.errors import RepoError
+from promptops.gitstore.push import fetch
 from promptops.gitstore.releases import ReleaseRef, Releases, next_version, read_releases, release_ref
 from promptops.records import Release
 from promptops.succession import link
@@ -45,7 +46,7 @@ def grounds(
         RepoError: no commit yet, or no such branch.
     """
     repo = workspace.repo
-    ref = release_ref(repo, workspace.config.release_branch)
+    ref = where_live(workspace, on_release=on_release)
     parent = base_commit(workspace, ref, branch=branch, on_release=on_release)
     found = []
     for prompt, root in prompts.items():
@@ -53,6 +54,20 @@ def grounds(
         live = here if ref.commit == parent else read_releases(repo, ref.commit, root=root, prompt=prompt)
         found.append(Ground(prompt=prompt, root=root, parent=parent, here=here, live=live, ref=ref))
     return tuple(found)
+
+
+def where_live(workspace: Workspace, *, on_release: bool) -> ReleaseRef:
+    """Return the ref that says what is live; for a direct push one that a checkout in CI lacks is fetched.
+
+    Raises:
+        RepoError: it is in no clone, and the remote cannot be reached.
+    """
+    repo, name = workspace.repo, workspace.config.release_branch
+    ref, remote = release_ref(repo, name), repo.remote()
+    if on_release and name and remote and not ref.ref.startswith("refs/"):
+        fetch(repo, name, remote=remote)
+        return release_ref(repo, name)
+    return ref
 
 
 def base_commit(workspace: Workspace, ref: ReleaseRef, *, branch: str | None, on_release: bool) -> str:

@@ -19,10 +19,9 @@ from promptops.gitstore.releases import (
     pointer_path,
     read_releases,
     release_files,
-    release_ref,
 )
 from promptops.records import Release, Version, canonical, sha256
-from promptops.releasing.base import Ground, base_commit, check_not_behind, grounds
+from promptops.releasing.base import Ground, base_commit, check_not_behind, grounds, where_live
 from promptops.releasing.outcome import Outcome, already, moment_text, outcomes
 from promptops.releasing.pushing import Draft, Grounds, land
 from promptops.succession import following
@@ -106,7 +105,7 @@ def targets(workspace: Workspace, wish: Retreat) -> tuple[Target, ...]:
 def _roots(workspace: Workspace, wish: Retreat) -> dict[str, str]:
     """Return prompt → its prompts folder, as the commit has them that the release is put on."""
     repo = workspace.repo
-    ref = release_ref(repo, workspace.config.release_branch)
+    ref = where_live(workspace, on_release=wish.push)
     commit = base_commit(workspace, ref, branch=wish.branch, on_release=wish.push)
     wanted = {f"{folder(root)}/{name}/": (name, root) for root in workspace.roots for name in wish.prompts}
     found: dict[str, str] = {}

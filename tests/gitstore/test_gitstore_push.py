@@ -12,7 +12,7 @@ from gitstore_help import hook, lock
 from promptops.errors import LostRace, RepoError
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.moving import Committed
-from promptops.gitstore.push import fetch, push
+from promptops.gitstore.push import fetch
 from promptops.gitstore.repo import Repo
 
 POINTER = "prompts/releases/greet/production.yaml"
@@ -116,15 +116,14 @@ def test_a_branch_that_only_the_remote_has_can_be_released_on(work, origin, git)
     assert state(git, origin) == [done.commit]
 
 
-def test_a_branch_is_pushed_as_it_is(work, origin, git):
-    git("commit", "-q", "--allow-empty", "-m", "Mine", cwd=work)
-    push(Repo.open(work), "main")
-    assert state(git, origin) == state(git, work)
-    with pytest.raises(RepoError, match="no branch"):
-        push(Repo.open(work), "nope")
-    git("remote", "remove", "origin", cwd=work)
-    with pytest.raises(RepoError, match="no remote"):
-        push(Repo.open(work), "main")
+def test_the_very_commit_that_somebody_else_pushed_is_a_lost_race(work, origin, git):
+    """Two jobs of one robot, in the same second."""
+    other = clone(git, origin, "other")
+    done = release(work)
+    with pytest.raises(LostRace, match="has this very commit already"):
+        release(other)
+    assert state(git, work, origin) == [done.commit] * 2
+    assert git("status", "--porcelain", cwd=other) == ""
 
 
 def test_of_several_clones_at_once_exactly_one_wins(work, origin, git, tmp_path):

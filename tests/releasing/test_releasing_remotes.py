@@ -53,7 +53,8 @@ def test_of_six_clones_that_release_one_prompt_one_wins_and_five_exit_5(origin: 
 
 
 def test_of_six_clones_that_release_six_prompts_all_win(origin: Remote, run: Run) -> None:
-    tops = [origin.clone(f"clone{number}") for number in range(6)]
+    depth = ("--depth", "1")
+    tops = [origin.clone(f"clone{number}", *depth[: number % 2 * 2]) for number in range(6)]
     said = race(tops, *[("rollback", prompt, "--push") for prompt in PROMPTS])
     assert [one.code for one in said] == [0] * 6, said
     assert {live(origin.bare, prompt) for prompt in PROMPTS} == {"v1 rollback 3"}
@@ -286,3 +287,19 @@ def test_the_pull_request_of_a_rollback_needs_no_key_and_no_model(bare: Path, ru
     assert said.code == 0, said
     assert "goes back to v1, on the evidence with which it went live" in said.out
     assert run(top, "verify", "--since", "origin/main").code == 0
+
+
+def test_a_checkout_of_one_commit_in_ci_fetches_the_release_branch_that_it_lacks(
+    origin: Remote, run: Run
+) -> None:
+    seed = origin.clone("seed")
+    (seed / "promptops.yaml").write_text("release_branch: main\n")
+    commit(seed, "Say which branch decides")
+    git(seed, "push", "-q", "origin", "main", "main:change")
+    top = origin.clone("work", "--depth", "1", "--branch", "change")
+    git(top, "checkout", "-q", "--detach")
+    git(top, "branch", "-q", "-D", "change")
+    said = run(top, "rollback", ONE, "--push")
+    assert said.code == 0, said
+    assert live(origin.bare, ONE) == "v1 rollback 3"
+    assert git(top, "rev-list", "--count", "origin/main") == "2", "and no more than that"
