@@ -56,6 +56,7 @@ def check_out(origin: Path, folder: Path, git: Git) -> None:
     git("checkout", "-q", "--detach", "refs/remotes/pull/1/merge", cwd=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "code"), [("v2", 3), ("v3", 0)])
 def test_a_careless_edit_of_the_example_is_refused_and_a_better_one_passes(
     version: str, code: int, origin: Path, tmp_path: Path, git: Git

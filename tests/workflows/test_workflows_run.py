@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from typed import Run
-from workflow_help import Ran, Runner, read, step
+from workflow_help import ROOT, Ran, Runner, read, step
 
 from promptops.reports.gatecomment import MARKER
 
@@ -85,6 +86,7 @@ class Shop:
     def answer(self, workflow: dict[str, Any], values: dict[str, str], head: str) -> None:
         given, nowhere = self.runner.outputs(), self.runner.temp
         values |= {"github.token": "token", "needs.gate.outputs.comment": given.get("comment", "")}
+        values |= {"needs.gate.outputs.affects": given.get("affects", "")}
         values |= {"needs.gate.outputs.code": given.get("code", ""), "inputs.commit": head}
         values |= {"github.event.pull_request.head.sha || github.sha": head}
         for name in (COMMENT, "Set the status"):
@@ -144,7 +146,7 @@ def test_a_pull_request_gets_one_comment_that_is_kept_up_to_date_and_a_status(sh
     head = shop.pull_request()
     assert shop.judge(head).code == 0
     assert len(shop.load("comments")) == 2
-    assert "no prompt is affected any more" in shop.load("comments")[1]["body"]
+    assert "promptops: no prompt is affected" in shop.load("comments")[1]["body"]
     assert shop.load("statuses")[-1]["state"] == "success"
 
 
@@ -181,14 +183,38 @@ def test_a_tip_that_is_a_merge_hides_nothing(shop: Shop) -> None:
 def test_a_comment_of_64_kb_arrives_whole_and_the_next_takes_its_place(shop: Shop) -> None:
     for text in (f"{MARKER}\n" + "ü" * 32_000, f"{MARKER}\nshort"):
         values = {"github.token": "t", "needs.gate.outputs.comment": text}
+        values |= {"needs.gate.outputs.affects": "true"}
         values |= {"github.event.pull_request.number": "1"}
         done = shop.runner.run(step(shop.workflow("gate"), COMMENT), shop.work, values)
         assert done.code == 0, done.out
         assert [one["body"] for one in shop.load("comments")] == [text]
 
 
+def test_the_action_judges_comments_and_hands_on_what_it_found(shop: Shop) -> None:
+    shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
+    shop.edit(FILE, PROMPT.replace("careful", "quick"))
+    shop.pull_request()
+    place = shop.check_out("refs/pull/1/merge")
+    (shop.runner.temp / "promptops").mkdir()
+    (shop.runner.temp / "promptops/bin").symlink_to(Path(sys.executable).parent)
+    base = "inputs.base || github.event.merge_group.base_sha || format('origin/{0}', github.base_ref)"
+    values = {base: "origin/main", "inputs.head || 'HEAD'": "HEAD", "inputs.folder": "."}
+    values |= {"inputs.args": "--junit report.xml  --yes", "inputs.token": "t"}
+    action = read(ROOT / "action.yml")
+    assert shop.runner.run(step(action, "gate"), place, values).code == 3
+    assert (place / "report.xml").read_text().startswith("<?xml")
+    given = shop.runner.outputs()
+    assert (given["code"], given["affects"]) == ("3", "true")
+    values |= {f"steps.gate.outputs.{name}": value for name, value in given.items()}
+    values |= {"github.event.pull_request.number": "1"}
+    assert shop.runner.run(step(action, COMMENT), place, values).code == 0
+    assert "1 prompt got worse" in shop.load("comments")[0]["body"]
+
+
 def test_no_answer_is_a_status_of_its_own(shop: Shop) -> None:
+    shop.save("comments", [{"id": 1, "user": {"login": "github-actions[bot]"}, "body": f"{MARKER}\n✅"}])
     shop.answer(shop.workflow("gate"), {"github.event.pull_request.number": "1"}, "a" * 40)
+    assert "no answer for the latest commit" in shop.load("comments")[0]["body"]
     assert [one["state"] for one in shop.load("statuses")] == ["error"]
 
 
