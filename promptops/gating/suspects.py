@@ -42,11 +42,9 @@ def suspects(
 
 def samples_by_custom(path: str, name: str) -> frozenset[str]:
     """Return where the samples of a prompt file are that names none."""
-    folder = PurePosixPath(path).parent
+    folder = path[: path.rfind("/") + 1]
     names = {name, stem(path)}
-    return frozenset(
-        (folder / f"{one}.samples{end}").as_posix() for one in names for end in (".jsonl", ".csv")
-    )
+    return frozenset(f"{folder}{one}.samples{end}" for one in names for end in (".jsonl", ".csv"))
 
 
 def _words(changed: Iterable[str], others: Mapping[str, bytes]) -> frozenset[bytes]:
