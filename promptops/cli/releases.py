@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from promptops.releasing.rollback import Target
     from promptops.workspace import Workspace
 
-Push = Annotated[bool, typer.Option("--push", help="Release directly: push to the release branch.")]
+Push = Annotated[bool, typer.Option("--push", help="Release directly; a branch for a pull request where that is refused.")]
 Branch = Annotated[
     str | None,
     typer.Option("--branch", metavar="NAME", help="Commit on this branch instead of the one checked out."),
