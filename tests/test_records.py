@@ -370,3 +370,26 @@ def test_a_problem_names_the_line() -> None:
     with pytest.raises(InvalidFile) as caught:
         records.parse_release(data, path="production.yaml")
     assert caught.value.problems[0].line == data[: data.index(b"kind")].count(b"\n") + 1
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.tuples(inner) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=5))
+def test_evidence_is_written_as_the_standard_library_writes_json(values) -> None:
+    found = evidence(metrics=[values])
+    plain = found.model_dump(mode="python", by_alias=True)
+    kept = {name: value for name, value in plain.items() if value is not None or name not in records.ADDED}
+    text = json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    assert records.canonical(found) == f"{text}\n".encode()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {"a": math.nan}, {"a": [math.inf]}, {"a": "\ud800"}])
+def test_evidence_that_json_cannot_hold_is_refused(value) -> None:
+    with pytest.raises(InvalidInput):
+        records.canonical(evidence(metrics=[{"x": [value], "y": value}]))
