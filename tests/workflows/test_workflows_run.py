@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typed import Run
 from workflow_help import ROOT, Ran, Runner, read, step
 
@@ -263,7 +264,7 @@ def roll_back(shop: Shop) -> tuple[Ran, Path, dict[str, str]]:
     place = shop.runner.temp / "checkout"
     shop.git("clone", "-q", "--depth=1", shop.origin.as_uri(), str(place), cwd=shop.work)
     values = {"github.token": "t", "inputs.prompts": "support", "inputs.reason": 'it\'s `slow` $(id); "bad"'}
-    values |= {"inputs.environment": "production", "github.actor": "grace", "github.actor_id": "7"}
+    values |= {"inputs.environment": "production"}
     return shop.runner.run(step(shop.workflow("rollback"), "rollback"), place, values), place, values
 
 
@@ -320,6 +321,28 @@ def test_what_reached_the_release_branch_is_verified(before: str, released: Shop
     released.git("push", "-q", "origin", "main", cwd=released.work)
     place = released.check_out("refs/heads/main")
     assert released.runner.run(script, place, {"github.event.before": commit}).code == 6
+
+
+@pytest.mark.parametrize(("project", "untrusted"), [("7", False), ("8", True)], ids=["our own", "a fork's"])
+def test_gitlab_judges_a_merge_request_and_trusts_no_fork(
+    project: str, untrusted: bool, shop: Shop, run_in: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_in(shop.work, "init", "--ci", "gitlab").code == 0
+    jobs = yaml.safe_load((shop.work / ".gitlab/promptops.yml").read_text())
+    shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
+    shop.edit(FILE, PROMPT.replace("careful", "quick"))
+    shop.pull_request()
+    place = shop.check_out("refs/pull/1/head")
+    world = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": project, "CI_MERGE_REQUEST_PROJECT_ID": "7"}
+    world |= {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PROJECT_DIR": str(place)}
+    for name, value in {**world, "PROMPTOPS_FOLDER": "."}.items():
+        monkeypatch.setenv(name, value)
+    ran = shop.runner.run({"run": "\n".join(jobs["promptops-gate"]["script"]), "shell": "bash"}, place, {})
+    assert ran.code == 3, ran.out
+    answer = (place / "promptops.md").read_text()
+    assert "1 prompt got worse" in answer
+    assert ("from outside" in answer) is untrusted
+    assert "<failure" in (place / "promptops.xml").read_text()
 
 
 def test_the_tests_player_of_gh_is_a_program() -> None:
