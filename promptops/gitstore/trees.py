@@ -21,7 +21,6 @@ from promptops.errors import InvalidFile, Problem, RepoError
 from promptops.gitstore.objects import Objects
 from promptops.gitstore.repo import Repo, TreeEntry
 from promptops.prompts.model import Prompt
-from promptops.prompts.parse import parse_prompt
 from promptops.prompts.paths import is_prompt_path, stem
 
 _MAX_LINKS: Final = 8
@@ -81,10 +80,12 @@ class WorkTree:
         Raises:
             InvalidFile: it leaves the repository.
         """
-        folder, _, name = place.rpartition("/")
-        file = self._folder(folder) / name
+        before, _, name = place.rpartition("/")
+        folder = self._folder(before)
+        file = folder / name
         real = file.resolve() if file.is_symlink() or not name else file
-        if not real.is_relative_to(self._folder("")):
+        # What is no link is where its folder is.
+        if not (folder if real is file else real).is_relative_to(self._folder("")):
             raise _leaves(path)
         return real
 
@@ -229,6 +230,8 @@ def read_prompt(tree: Tree, path: str, *, root: str) -> Prompt:
     def partial(name: str) -> str | None:
         found = tree.read(name)
         return None if found is None else decode(found, path=name)
+
+    from promptops.prompts.parse import parse_prompt  # 20 ms that `status` does not pay when it remembers
 
     return parse_prompt(decode(content, path=path), path=path, read_partial=partial, root=root)
 
