@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -223,10 +224,16 @@ def hook(repository: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the real program in a folder."""
-    command = [sys.executable, "-P", "-m", "promptops", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _hear_interrupts() -> None:
+    """What a shell runs in the background, as CI may run us, ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start(folder: Path, *arguments: str, interruptible: bool = False) -> subprocess.Popen[str]:
+    """Start the real program in a folder; only one that is to hear Ctrl-C is prepared for it (not beside threads)."""
+    command, pipe = [sys.executable, "-P", "-m", "promptops", *arguments], subprocess.PIPE
+    before = _hear_interrupts if interruptible else None
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, preexec_fn=before)
 
 
 def ended(process: subprocess.Popen[str]) -> Said:

@@ -13,7 +13,7 @@ ONE = "greet-0"
 KILL = """test -s "{pid}.done" && exit 0
 until test -s "{pid}"; do :; done
 echo done > "{pid}.done"
-kill -9 $(cat "{pid}")
+kill -{signal} $(cat "{pid}")
 exit 1
 """
 OURS = 'case "$GIT_INDEX_FILE" in *promptops-*) exit 0;; esac'
@@ -29,14 +29,14 @@ MOMENTS = {
 PUSHED = ("the commit is made", "the remote has it")
 
 
-def kill(top: Path, bare: Path, moment: str, *command: str) -> None:
-    """Run a command and kill it at that moment; what git has begun it finishes on its own."""
+def kill(top: Path, bare: Path, moment: str, *command: str, signal: str = "9", code: int = -9) -> None:
+    """Run a command and end it at that moment; what git has begun it finishes on its own."""
     where, name, filtered = MOMENTS[moment]
     pid = bare.parent / "pid"
-    hook(top if where == "work" else bare, name, f"{filtered}\n{KILL.format(pid=pid)}")
-    process = start(top, *command)
+    hook(top if where == "work" else bare, name, f"{filtered}\n{KILL.format(pid=pid, signal=signal)}")
+    process = start(top, *command, interruptible=True)
     pid.write_text(str(process.pid))
-    assert ended(process).code == -9
+    assert ended(process).code == code
     # Git outlives its caller by a moment; its hook is the last to go.
     for lock in (top / ".git/refs/heads/main.lock", top / ".git/index.lock", bare / "refs/heads/main.lock"):
         for _ in range(100_000):
@@ -90,6 +90,15 @@ def test_a_killed_direct_push_is_completed_by_a_rerun(bare: Path, run: Run, mome
     git(top, "push", "-q")
     assert live(bare, ONE) == live(top, ONE, "HEAD") == "v1 rollback 3"
     assert run(top, "verify").code == 0
+
+
+def test_ctrl_c_in_the_middle_of_a_push_is_completed_by_a_rerun(bare: Path, run: Run) -> None:
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    kill(top, bare, "the remote has it", "rollback", ONE, "--push", signal="INT", code=130)
+    again = run(top, "rollback", ONE, "--push")
+    assert (again.code, live(bare, ONE)) == (0, "v1 rollback 3"), again
+    assert git(top, "rev-parse", "HEAD") == git(bare, "rev-parse", "main")
+    assert git(top, "status", "--porcelain") == ""
 
 
 def test_a_killed_promotion_is_completed_by_a_rerun(bare: Path, run: Run) -> None:
