@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from promptops.releasing.rollback import Target
     from promptops.workspace import Workspace
 
-Push = Annotated[bool, typer.Option("--push", help="Release directly; a branch for a pull request where that is refused.")]
+Push = Annotated[
+    bool, typer.Option("--push", help="Release directly; a branch for a pull request where that is refused.")
+]
 Branch = Annotated[
     str | None,
     typer.Option("--branch", metavar="NAME", help="Commit on this branch instead of the one checked out."),
@@ -269,7 +271,12 @@ def verify(
     from promptops.cli.output import show, show_json
     from promptops.releasing.checking import check
 
-    found = check(workspace(), since=since, recompute=recompute)
+    here = workspace()
+    found = check(here, since=since)
+    if recompute:
+        from promptops.releasing.recomputing import recompute as reach_again
+
+        found = reach_again(here, found)
     if json:
         show_json(found.as_json())
     else:

@@ -6,29 +6,28 @@ branch. What is checked does not decide by what it is checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from promptops.config import FILE_NAME
-from promptops.errors import InvalidFile, PromptopsError, RepoError
-from promptops.evaluation.again import reach_again
-from promptops.gitstore.findings import Finding, Severity, error, unchecked, warning
-from promptops.gitstore.references import thaw
-from promptops.gitstore.releasefiles import place_of
-from promptops.gitstore.releases import Releases, folder, read_releases, release_ref
+from promptops.errors import InvalidFile, RepoError
+from promptops.gitstore.findings import Finding, Severity
+from promptops.gitstore.releases import release_ref
 from promptops.gitstore.signatures import Signers, signers_at
 from promptops.gitstore.verify import verify
 from promptops.gitstore.walk import walk
-from promptops.records import parse_evidence, parse_version
 from promptops.workspace import Workspace, committed_workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found; `since` is the commit after which changes were judged, `again` how many verdicts were reached."""
+    """What was found in the prompts folders `roots`; `since` is the commit after which changes were judged.
+
+    `again` is how many verdicts were reached again (`recomputing`), `hidden` that what was asked for is out of sight.
+    """
 
     findings: tuple[Finding, ...]
+    roots: tuple[str, ...] = ()
     since: str | None = None
     again: int | None = None
     hidden: bool = False
@@ -69,7 +68,7 @@ class Checked:
         return {"schema": "promptops.verify/1", "findings": rows, **more, "exit_code": self.exit_code}
 
 
-def check(workspace: Workspace, *, since: str | None = None, recompute: bool = False) -> Checked:
+def check(workspace: Workspace, *, since: str | None = None) -> Checked:
     """Check the releases of HEAD and the history behind it, or only what was done since a commit.
 
     Raises:
@@ -82,15 +81,7 @@ def check(workspace: Workspace, *, since: str | None = None, recompute: bool = F
     signers = _signers(known, base, since)
     found = [one for root in roots for one in verify(workspace.repo, root=root, since=since, signers=signers)]
     hidden = since is not None and any(one.severity == Severity.UNCHECKED for one in found)
-    if not recompute:
-        return Checked(findings=tuple(found), since=since, hidden=hidden)
-    count = 0
-    for root in roots:
-        now = _new_since(workspace, root, since)
-        again = list(_verdicts(now))
-        found += [*(one for rows in again for one in rows), *_sources(now)]
-        count += len(again)
-    return Checked(findings=tuple(found), since=since, hidden=hidden, again=count)
+    return Checked(findings=tuple(found), roots=roots, since=since, hidden=hidden)
 
 
 def _base(workspace: Workspace, since: str | None) -> str | None:
@@ -146,45 +137,3 @@ def _wants(base: Workspace, commit: str, environment: str) -> bool:
         return environment in _as_of(base, commit).config.require_signed
     except InvalidFile:  # nobody could work with that one; the next that can be read says it again
         return False
-
-
-def _new_since(workspace: Workspace, root: str, since: str | None) -> Releases:
-    """Return HEAD's release files; with `since` those that this commit has not."""
-    repo = workspace.repo
-    now = read_releases(repo, repo.head(), root=root)
-    if since is None:
-        return now
-    known = repo.tree(repo.rev_parse(since) or since, folder(root))
-    return Releases(root=root, files={path: data for path, data in now.files.items() if path not in known})
-
-
-def _verdicts(releases: Releases) -> Iterator[list[Finding]]:
-    """Yield what came of every verdict that was reached again."""
-    for path, content in sorted(releases.files.items()):
-        place = place_of(path, releases.root)
-        if place is None or place.hex is None:
-            continue
-        try:
-            again = reach_again(parse_evidence(content, path=path))
-        except PromptopsError:  # it cannot be read: that was said already
-            continue
-        rows = [error(path, message) for message in again.wrong]
-        rows += [warning(path, message) for message in again.odd]
-        yield [*rows, *([unchecked(path, again.unknown)] if again.unknown else [])]
-
-
-def _sources(releases: Releases) -> Iterator[Finding]:
-    """Yield the versions whose source, as people read it, does not lead to the body that is sent."""
-    for path, content in sorted(releases.files.items()):
-        place = place_of(path, releases.root)
-        if place is None or place.number is None:
-            continue
-        try:
-            _, warnings = thaw(parse_version(content, path=path), root=releases.root)
-        except PromptopsError as problem:
-            warnings = (str(problem),)
-        if warnings:
-            message = (
-                "its source does not lead to its body: frozen by another promptops, or not what it seems"
-            )
-            yield warning(path, message)
