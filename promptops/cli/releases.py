@@ -16,7 +16,7 @@ from promptops.errors import ConfigError
 if TYPE_CHECKING:
     from promptops.releasing.outcome import Outcome
     from promptops.releasing.retest import Retest
-    from promptops.releasing.rollback import Target
+    from promptops.releasing.targets import Target
     from promptops.workspace import Workspace
 
 Push = Annotated[
@@ -112,8 +112,8 @@ def rollback(
     One commit, also for several prompts, in any clone; allowed by the evidence with which each version went live.
     """
     from promptops.cli.here import workspace
-    from promptops.releasing.rollback import Retreat, named, targets
     from promptops.releasing.rollback import rollback as release
+    from promptops.releasing.targets import Retreat, named, targets
 
     here = workspace()
     wish = Retreat(

@@ -14,7 +14,7 @@ from promptops.evaluation.plan import Plan, make_plan
 from promptops.gitstore.references import thaw
 from promptops.reading import Contender, frozen_contender
 from promptops.records import Evidence
-from promptops.releasing.rollback import Target
+from promptops.releasing.targets import Target
 from promptops.report import Report, Side
 from promptops.sampling import source_of
 from promptops.workspace import Workspace
