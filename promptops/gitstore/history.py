@@ -70,11 +70,10 @@ def history(
     *,
     ref: str = "HEAD",
     root: str = "prompts",
-    environment: str | None = None,
     since: datetime | str | None = None,
     until: datetime | str | None = None,
 ) -> History:
-    """Return the story of one prompt, or of all; with an environment only its releases.
+    """Return the story of one prompt, or of all; what was live in an environment, and when, is told by `lives`.
 
     `since` and `until` are a moment, or words that git understands (`2 weeks ago`).
 
@@ -95,7 +94,7 @@ def history(
         if outside:
             commits = walk(repo, commit, root, *outside)
         story = _Story(objects=objects, root=root, only=prompt, numbers=numbers)
-        events = [event for event in story.tell(commits) if _fits(event, environment, first, last)]
+        events = [event for event in story.tell(commits) if _fits(event, first, last)]
     return History(events=tuple(reversed(events)), is_cut=any(one.is_cut for one in commits))
 
 
@@ -143,9 +142,7 @@ def _moment(repo: Repo, when: datetime | str | None, name: str) -> datetime | No
     return datetime.fromtimestamp(int(match[1]), UTC)
 
 
-def _fits(event: Event, environment: str | None, first: datetime | None, last: datetime | None) -> bool:
-    if environment is not None and (event.release is None or event.release.environment != environment):
-        return False
+def _fits(event: Event, first: datetime | None, last: datetime | None) -> bool:
     when = event.commit.committed
     return (first is None or when >= first) and (last is None or when <= last)
 
