@@ -94,9 +94,12 @@ def _evidence_of(version: int, releases: Releases, prompt: str, environments: Se
     """Return the evidence that the pointers of today name for a version: live, or to be gone back to."""
     for environment in reversed(environments):
         release = releases.live(prompt, environment)
-        for one in (release, *release.fallbacks) if release else ():
-            if one.version == version and one.evidence:
-                return one.evidence
+        if release is None:
+            continue
+        named = [(old.version, old.evidence) for old in release.fallbacks]
+        for number, evidence in [(release.version, release.evidence), *named]:
+            if number == version and evidence:
+                return evidence
     return None
 
 
