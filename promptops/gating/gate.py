@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptops.config import FILE_NAME
+from promptops.errors import RepoError
 from promptops.evaluation.evaluate import Options
 from promptops.evaluation.plan import Plan
 from promptops.gated import GatedPrompt, GateReport, Note
@@ -24,7 +25,13 @@ from promptops.gating.judging import Judge
 from promptops.gating.policy import loosened
 from promptops.gating.samples import eased
 from promptops.gating.world import base_world, brings_answers
-from promptops.gitstore.commitrange import CommitRange, changed_paths, find_range, first_changed_line
+from promptops.gitstore.commitrange import (
+    CommitRange,
+    changed_paths,
+    fetch_between,
+    find_range,
+    first_changed_line,
+)
 from promptops.gitstore.releases import read_releases
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.signatures import signers_at
@@ -56,10 +63,14 @@ async def gate(
         RepoError: its commits cannot be had. InvalidFile: the base's configuration has problems.
     """
     change = find_range(Repo.open(folder), wanted.base, wanted.head)
-    repo = Repo.open(folder)  # what was fetched may have made a shallow clone whole
-    here = committed_workspace(repo, change.base, folder, environ)
+    repo = Repo.open(folder)
     changed = changed_paths(repo, change)
+    if any("/releases/" in path for path in changed):
+        fetch_between(repo, change)
+        repo = Repo.open(folder)  # what was fetched may have made a shallow clone whole
+    here = committed_workspace(repo, change.base, folder, environ)
     with base_world(here, change) as world:
+        integrity = _integrity(world, change, changed)
         found = affected(world, change, changed)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
         gated = [await _judged(judge, world, change, one) for one in found]
@@ -68,7 +79,7 @@ async def gate(
             head=change.head,
             first=_first(here, world, change, changed, found),
             prompts=gated,
-            integrity=_integrity(world, change, changed),
+            integrity=integrity,
             notes=[
                 *(note for one in found for note in one.problems + one.notes),
                 *_lines(repo, change, gated),
@@ -116,13 +127,19 @@ def _planted(here: Workspace, change: CommitRange, code: Collection[str]) -> lis
 
 
 def _integrity(world: Workspace, change: CommitRange, changed: Collection[str]) -> list[Note]:
-    """Check the release files that the change touches, and every commit of it that did."""
-    levels = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.UNCHECKED: "notice"}
+    """Check the release files that the change touches, and every commit of it that did.
+
+    Raises:
+        RepoError: some of it is out of sight, so nobody can say that it is as it was written.
+    """
+    levels = {Severity.ERROR: "error", Severity.WARNING: "warning"}
     signers = signers_at(world.repo, change.base, world.config.require_signed)
     found: list[Finding] = []
     for root in world.roots:
         if any(path.startswith(f"{root}/releases/") for path in changed):
             found += verify(world.repo, change.head, root=root, since=change.fork, signers=signers)
+    if hidden := [one for one in found if one.severity == Severity.UNCHECKED]:
+        raise RepoError(f"{hidden[0]}; check out with fetch-depth: 0")
     rows = [{"level": levels[one.severity], "path": one.path, "message": one.message} for one in found]
     return [Note.model_validate(row) for row in rows]
 

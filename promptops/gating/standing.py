@@ -6,8 +6,8 @@ trusted (a fork, `trust: ci`) is tested again.
 
 from __future__ import annotations
 
-from promptops.basis import Basis
 from promptops.errors import PromptopsError
+from promptops.evaluation.again import reach_again
 from promptops.evaluation.plan import Plan
 from promptops.gitstore.releases import Releases
 from promptops.records import Evidence, Release
@@ -41,12 +41,6 @@ def _another_test(plan: Plan, evidence: Evidence) -> str:
 
 def _recomputed(evidence: Evidence) -> tuple[Evidence | None, str]:
     """Reach the verdict again from what the evidence says was measured."""
-    if evidence.basis is None:
-        return None, "its evidence is of an older promptops, and its verdict cannot be reached again"
-    try:
-        verdict = Basis.from_json(evidence.basis).verdict().outcome.value
-    except PromptopsError as error:
-        return None, str(error)
-    if verdict != evidence.verdict:
-        return None, f"its evidence says {evidence.verdict}, and its own numbers say {verdict}"
-    return evidence, ""
+    again = reach_again(evidence)
+    wrong = again.unknown or "; ".join(again.wrong)
+    return (None, f"its evidence does not hold: {wrong}") if wrong else (evidence, "")

@@ -83,6 +83,25 @@ def _fork(repo: Repo, base: str, head: str, name: str) -> str:
     raise _missing(repo, name)
 
 
+def fetch_between(repo: Repo, change: CommitRange) -> None:
+    """Fetch the commits of a change that a shallow checkout lacks, if they can be had; open it anew then."""
+    remote = repo.remote()
+    for depth in _DEEPER:
+        if remote is None or not _is_cut(repo, change):
+            return
+        deeper = ("fetch", "--quiet", "--no-tags", f"--deepen={depth}")
+        repo.attempt(*deeper, "--end-of-options", remote, change.base, change.head)
+
+
+def _is_cut(repo: Repo, change: CommitRange) -> bool:
+    """Whether one of the commits between has parents that are not here."""
+    ends = repo.common_dir / "shallow"
+    if not ends.exists():
+        return False
+    between = repo.read("rev-list", "--end-of-options", change.head, f"^{change.fork}").decode().split()
+    return not set(between).isdisjoint(ends.read_text().split())
+
+
 def _missing(repo: Repo, name: str) -> RepoError:
     if repo.is_shallow:
         return RepoError(

@@ -106,6 +106,23 @@ def test_evidence_of_other_samples_does_not_stand(pull: Project) -> None:
     assert code == 4
 
 
+def test_evidence_whose_numbers_are_none_is_tested_again(pull: Project) -> None:
+    pull.reword("quick")
+    pull.commit()
+    assert pull.run("promote", ID, "--force", "-m", "why").code == 0
+    newest = pull.git("log", "-1", "--format=", "--name-only").split("\n")
+    name = next(path for path in newest if path.endswith(".json"))
+    values = json.loads((pull.path / name).read_text())
+    for finding in values["basis"]["findings"].values():
+        for key in finding:
+            finding[key] = None
+    pull.write(name, json.dumps(values))
+    pull.commit()
+    code, found = gated(pull)
+    assert code == 6
+    assert only(found)["status"] in ("regression", "broken")
+
+
 def test_a_release_that_somebody_forced_is_shown_with_the_reason(pull: Project) -> None:
     pull.reword("quick")
     pull.commit()

@@ -81,6 +81,33 @@ def test_a_merge_is_compared_with_the_base_and_not_with_its_own_first_parent(
     assert [one["reasons"] for one in said.json["prompts"]] == [["the prompt"]]
 
 
+def test_releases_of_several_commits_are_fetched_to_be_checked(
+    project: Project, tmp_path: Path, run_in: Run
+) -> None:
+    project.git("branch", "-M", "main")
+    project.git("checkout", "-q", "-b", "change")
+    for before, after in (("Be careful", "Be very careful"), ("Be very careful", "Be most careful")):
+        project.edit(before, after)
+        project.commit()
+        assert project.run("promote", ID).code == 0
+    bare = tmp_path / "origin.git"
+    git(tmp_path, "init", "-q", "--bare", "--initial-branch=main", str(bare))
+    project.git("push", "-q", str(bare), "main", "change")
+    project.git("checkout", "-q", "--detach", "main")
+    project.git("merge", "-q", "--no-ff", "-m", "Merge change into main", "change")
+    project.git("push", "-q", str(bare), "HEAD:refs/pull/1/merge")
+    folder = tmp_path / "checkout"
+    git(tmp_path, "init", "-q", str(folder))
+    git(folder, "remote", "add", "origin", bare.as_uri())
+    git(folder, "fetch", "-q", "--depth=1", "origin", "+refs/pull/1/merge:refs/remotes/pull/1/merge")
+    git(folder, "checkout", "-q", "--detach", "refs/remotes/pull/1/merge")
+    said = project_at(folder, run_in).run("gate", "--base", "origin/main", "--json")
+    assert said.code == 0, said
+    assert said.json["integrity"] == []
+    assert said.json["prompts"][0]["candidate"]["version"] == 3
+    assert said.json["prompts"][0]["status"] == "pass"
+
+
 def test_a_base_that_cannot_be_fetched_is_exit_2_with_the_line_to_add(
     checkout: Callable[[str], Project], origin: Path
 ) -> None:
