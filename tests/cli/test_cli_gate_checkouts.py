@@ -103,7 +103,7 @@ def test_releases_of_several_commits_are_fetched_to_be_checked(
     git(folder, "checkout", "-q", "--detach", "refs/remotes/pull/1/merge")
     said = project_at(folder, run_in).run("gate", "--base", "origin/main", "--json")
     assert said.code == 0, said
-    assert said.json["integrity"] == []
+    assert {note["level"] for note in said.json["integrity"]} <= {"warning"}
     assert said.json["prompts"][0]["candidate"]["version"] == 3
     assert said.json["prompts"][0]["status"] == "pass"
 
