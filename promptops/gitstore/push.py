@@ -45,7 +45,8 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
         RepoError: the remote could not be reached; it is as before.
     """
     refspec = f"{commit}:refs/heads/{branch}"
-    code, out, err = repo.attempt("push", "--atomic", "--porcelain", "--end-of-options", remote, refspec)
+    arguments = (*_patience(repo), "push", "--atomic", "--porcelain", "--end-of-options", remote, refspec)
+    code, out, err = repo.attempt(*arguments)
     if not code and _SAME.search(out):
         # the same release, of the same person, made in the same second elsewhere: theirs was first
         raise LostRace(f"{remote}/{branch} has this very commit already: somebody released it first")
@@ -66,6 +67,13 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
     if taken is None:
         raise PushUnknown(f"{failed}; run the command again once {remote} can be reached")
     raise RepoError(f"{failed}; {remote} is as before")
+
+
+def _patience(repo: Repo) -> tuple[str, ...]:
+    """Over HTTP git would wait for ever for a server that says nothing; a minute of that is enough."""
+    if repo.config("http.lowSpeedTime"):
+        return ()
+    return ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
 
 
 def _remember(repo: Repo, commit: str, *, branch: str, remote: str) -> None:
@@ -105,7 +113,7 @@ def fetch(repo: Repo, branch: str, *, remote: str) -> str:
     only = ("--depth=1",) if repo.is_shallow and repo.rev_parse(ref) is None else ()
     refspec = f"+refs/heads/{branch}:{ref}"
     arguments = ("--no-tags", "--quiet", *only, "--end-of-options", remote, refspec)
-    code, out, err = repo.attempt("fetch", *arguments)
+    code, out, err = repo.attempt(*_patience(repo), "fetch", *arguments)
     commit = repo.rev_parse(ref)
     if code or commit is None:
         raise RepoError(f"fetching {branch} from {remote}: {own_words(err or out)}")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from typed import Said
 
@@ -123,7 +123,7 @@ class Remote:
     """A bare repository and the URL it is reached at.
 
     `fault` is what happens to the next push that sends commits: `before` (the connection breaks, nothing arrives),
-    `half` (half of it arrives), `after` (it arrives, and the answer does not), `forbidden`. `gone`: nothing answers.
+    `half` (half of it arrives), `after` (it arrives, the answer does not), `stall`, `forbidden`. `gone`: none answers.
     """
 
     bare: Path
@@ -159,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault:
             remote.fault, remote.gone = "", remote.stays_gone
+        if fault == "stall":
+            Event().wait(30)  # who asked has left long before
+            return
         if fault == "forbidden":
             self.send_error(403)
         if fault in ("before", "forbidden"):

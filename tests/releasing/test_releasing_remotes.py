@@ -207,6 +207,18 @@ def test_a_connection_that_breaks_before_the_remote_has_it_leaves_both_sides(
     assert live(server.bare, ONE) == "v1 rollback 3"
 
 
+def test_a_server_that_says_nothing_is_left(server: Remote, run: Run) -> None:
+    """After a minute, or what git is configured to wait."""
+    top = server.clone("work")
+    git(top, "config", "http.lowSpeedLimit", "1")
+    git(top, "config", "http.lowSpeedTime", "1")
+    before = state(top)
+    server.fault = "stall"
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, "origin is as before" in said.err) == (2, True), said
+    assert state(top) == before
+
+
 def test_an_answer_that_is_lost_does_not_lose_the_release(server: Remote, run: Run) -> None:
     top = server.clone("work")
     server.fault = "after"
