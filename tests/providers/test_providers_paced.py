@@ -107,7 +107,9 @@ def test_a_server_that_drips_or_stalls_is_left_at_the_deadline(serve, chunk) -> 
 
     outcome = ask(serve(drip), deadline=0.15, stream=True)
     assert outcome.answers == [
-        Failure(kind="timeout.total", message="it gave no answer within 0.15 s", attempts=1, lost=Lost(unknown=1))
+        Failure(
+            kind="timeout.total", message="it gave no answer within 0.15 s", attempts=1, lost=Lost(unknown=1)
+        )
     ]
     assert outcome.requests <= 1
 

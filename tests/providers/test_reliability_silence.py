@@ -33,7 +33,9 @@ def waited(tmp_path: Any, behaviour: Behaviour, way: Any, *, deadline: float, ti
 def test_a_call_ends_at_its_deadline(tmp_path, way, fault) -> None:
     asked = waited(tmp_path, ENDLESS[fault], way, deadline=0.2)
     assert asked.answers == [
-        Failure(kind="timeout.total", message="it gave no answer within 0.2 s", attempts=1, lost=Lost(unknown=1))
+        Failure(
+            kind="timeout.total", message="it gave no answer within 0.2 s", attempts=1, lost=Lost(unknown=1)
+        )
     ]
     assert asked.server.count <= 1
 
