@@ -1,7 +1,7 @@
 """How each version of a prompt first went live: when, by whom, and on which evidence.
 
 History tells it. Where history is out of sight, the pointers of today still name the evidence of what can be gone
-back to; what neither holds is told as not known.
+back to, and any evidence about a version is beside it; what none of them holds is told as not known.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def first_of(
         version=version,
         release=release,
         commit=chosen.commit.oid if chosen and release and not chosen.commit.is_cut else None,
-        evidence=releases.evidence(prompt, digest) if digest else None,
+        evidence=releases.evidence(prompt, digest) if digest else _about(version, releases, prompt, release),
         live=tuple(live),
         is_cut=_is_cut(chosen, found),
     )
@@ -101,6 +101,13 @@ def _evidence_of(version: int, releases: Releases, prompt: str, environments: Se
             if number == version and evidence:
                 return evidence
     return None
+
+
+def _about(version: int, releases: Releases, prompt: str, release: Release | None) -> Evidence | None:
+    """Return the earliest evidence about a version whose release is out of sight: one that has none says so itself."""
+    digest = releases.digest_of(prompt, version) if release is None else None
+    found = [evidence for _, evidence in releases.evidence_of(prompt, digest)] if digest else []
+    return min(found, key=lambda one: one.at, default=None)
 
 
 def _is_cut(chosen: Written | None, found: Past) -> bool:

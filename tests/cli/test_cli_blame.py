@@ -227,6 +227,19 @@ def test_a_clone_of_depth_one_knows_versions_and_verdicts_and_says_what_is_out_o
     assert "this shallow clone begins after 2025-12-01 00:00 UTC; git fetch --unshallow" in early.err
 
 
+def test_evidence_that_no_pointer_names_is_found_by_what_it_is_about(project: Project, run_in: Run) -> None:
+    project.reword("thorough")
+    project.commit()
+    promoted(project)
+    project.run("rollback", ID)
+    git(project.path.parent, "clone", "-q", "--depth=1", f"file://{project.path}", "shallow")
+    found = blamed(project_at(project.path.parent / "shallow", run_in), f"{ID}@v2")
+    assert [(one["version"], one["verdict"], one["at"]) for one in found["versions"]] == [
+        (2, "pass", None),
+        (1, "pass", None),
+    ]
+
+
 def test_partials_are_told_of_where_they_are_asked_for(project: Project) -> None:
     project.write("prompts/partials/tone.md", "Be kind.\nBe brief.\n")
     project.edit("Answer with", "{% include 'partials/tone.md' %} Answer with")
