@@ -7,10 +7,12 @@ program that started this one may be writing JSON to stdout. Nothing is read fro
 from __future__ import annotations
 
 import faulthandler
+import io
 import json
 import os
 import pickle
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Protocol
@@ -79,6 +81,9 @@ def _taken() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    # A process that is ended from outside flushes nothing: what is printed is written line by line.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     return source, target
 
 
