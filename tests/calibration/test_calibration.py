@@ -81,7 +81,7 @@ def test_the_pipeline_says_what_the_formulas_say(name: str, tmp_path: Path) -> N
     assert found == [one for one in ours if one[0] in {name for name, *_ in found}]
 
 
-@pytest.mark.parametrize("name", NAMES[::4])
+@pytest.mark.parametrize("name", NAMES[::8])
 def test_every_run_of_a_design_can_be_repeated(name: str, tmp_path: Path) -> None:
     chosen = design(name)
     once, again = (next(iter(chosen.run(tmp_path / folder, [7]))) for folder in ("one", "two"))
@@ -117,6 +117,7 @@ def test_an_equal_version_passes_where_there_are_samples_enough(tmp_path: Path) 
     assert project.test(Truth(live=truth.live, new=jittered)).verdict == "pass"
 
 
+@pytest.mark.slow
 def test_looks_are_counted_or_said_to_be_unknown(tmp_path: Path) -> None:
     seen = {}
     for name in (one for one in NAMES if one.startswith("five looks")):

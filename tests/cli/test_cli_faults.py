@@ -203,6 +203,7 @@ def in_a_mount(repo: Path) -> Callable[[str], None]:
     return run
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_in_one_line_and_finished_pairs_are_not_asked_again(
     server: Served, repo: Path, in_a_mount: Callable[[str], None]
 ) -> None:

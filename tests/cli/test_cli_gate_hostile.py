@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_help import CONFIG, ID, PATH, SAMPLES, N, Project, sample
+from cli_help import CONFIG, ID, PATH, SAMPLES, Project
 from test_cli_hostile import EVIL, OBEYED, harmless
 
 from promptops.testing.faults import answer
@@ -172,24 +171,3 @@ def test_answers_that_command_build_servers_are_shown_and_not_obeyed(
     harmless(type(said)(said.code, rest, said.err))
     assert not OBEYED.search((tmp_path / "comment.md").read_text())
     assert "<script>" not in (tmp_path / "comment.md").read_text()
-
-
-def test_answers_of_five_megabytes_leave_a_comment_that_fits(project: Project, tmp_path: Path) -> None:
-    project.git("branch", "-M", "main")
-    rows = [sample(number) for number in range(N)]
-    project.write(SAMPLES, "".join(json.dumps(row) + "\n" for row in rows[:30]))
-    project.write(
-        "bots.py",
-        'def answer(request):\n    careful = "careful" in str(request.messages[0].content)\n'
-        '    return "billing" if careful else "x" * 5_000_000\n',
-    )
-    project.commit()
-    project.git("checkout", "-q", "-b", "change")
-    project.reword("quick")
-    project.commit()
-    comment, summary = tmp_path / "comment.md", tmp_path / "summary.md"
-    said = project.run("gate", "--base", "main", "--markdown", str(comment), "--summary", str(summary))
-    assert said.code in (3, 4)
-    assert comment.stat().st_size <= 65_536
-    assert summary.stat().st_size <= 1_048_576
-    assert len(said.out) < 100_000

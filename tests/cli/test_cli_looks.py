@@ -167,6 +167,7 @@ def clone(project: Project, run_in: Run, name: str) -> Project:
     return project_at(folder, run_in)
 
 
+@pytest.mark.slow
 def test_five_ci_clones_do_not_know(project: Project, run_in: Run) -> None:
     project.reword("thorough")
     project.commit("Be thorough")
@@ -223,6 +224,7 @@ def test_a_ledger_that_cannot_be_written_shows_no_verdict(at_home: Project) -> N
     assert "a verdict is only shown after its look is written down" in said.err
 
 
+@pytest.mark.slow
 def test_the_tenth_candidate_on_one_sample_set_is_told_so(at_home: Project) -> None:
     words = [f"word{number}" for number in range(10)]
     at_home.reword(words[0])

@@ -211,6 +211,7 @@ print("all ended")
 """
 
 
+@pytest.mark.slow
 def test_no_bomb_needs_more_memory_than_its_limits(tmp_path):
     (tmp_path / "tests_bombs.py").write_text(f"BOMBS = {BOMBS!r}\n")
     done = subprocess.run(

@@ -84,6 +84,7 @@ def test_an_answer_without_an_end_is_left_when_it_is_too_long(tmp_path, way) -> 
     assert (one.kind, "longer than 33554432 bytes" in one.message) == ("malformed", True)
 
 
+@pytest.mark.slow
 def test_a_body_that_unpacks_to_a_gigabyte_is_left_before(tmp_path) -> None:
     (one,) = ask(tmp_path, serve(faults.bomb(10**9)), limits="attempts: 1").answers
     assert (one.kind, "longer than 33554432 bytes" in one.message) == ("malformed", True)

@@ -52,6 +52,7 @@ def test_of_six_clones_that_release_one_prompt_one_wins_and_five_exit_5(origin: 
     whole(origin, run)
 
 
+@pytest.mark.slow
 def test_of_six_clones_that_release_six_prompts_all_win(origin: Remote, run: Run) -> None:
     depth = ("--depth", "1")
     tops = [origin.clone(f"clone{number}", *depth[: number % 2 * 2]) for number in range(6)]
@@ -65,6 +66,7 @@ def test_of_six_clones_that_release_six_prompts_all_win(origin: Remote, run: Run
     whole(origin, run)
 
 
+@pytest.mark.slow
 def test_six_clones_that_adopt_one_new_prompt_make_one_version(bare: Path, run: Run) -> None:
     origin = Remote(bare=bare, url=f"file://{bare}")
     seed = origin.clone("seed")

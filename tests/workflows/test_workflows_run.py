@@ -181,6 +181,7 @@ def test_a_tip_that_is_a_merge_hides_nothing(shop: Shop) -> None:
     assert shop.judge(shop.git("rev-parse", "change", cwd=shop.work)).code == 3
 
 
+@pytest.mark.slow
 def test_a_comment_of_64_kb_arrives_whole_and_the_next_takes_its_place(shop: Shop) -> None:
     for text in (f"{MARKER}\n" + "ü" * 32_000, f"{MARKER}\nshort"):
         values = {"github.token": "t", "needs.gate.outputs.comment": text}
@@ -191,6 +192,7 @@ def test_a_comment_of_64_kb_arrives_whole_and_the_next_takes_its_place(shop: Sho
         assert [one["body"] for one in shop.load("comments")] == [text]
 
 
+@pytest.mark.slow
 def test_the_action_judges_comments_and_hands_on_what_it_found(shop: Shop) -> None:
     shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
     shop.edit(FILE, PROMPT.replace("careful", "quick"))
@@ -219,6 +221,7 @@ def test_no_answer_is_a_status_of_its_own(shop: Shop) -> None:
     assert [one["state"] for one in shop.load("statuses")] == ["error"]
 
 
+@pytest.mark.slow
 def test_a_maintainer_has_a_forks_commit_judged_from_a_checkout_of_the_base(shop: Shop) -> None:
     shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
     shop.edit("bots.py", PLANTED)
@@ -279,6 +282,7 @@ def test_the_button_rolls_back_in_one_push(released: Shop, git: Git) -> None:
     assert "support v1 is live in production" in (released.runner.temp / "job-summary.md").read_text()
 
 
+@pytest.mark.slow
 def test_where_the_branch_is_protected_the_button_opens_a_pull_request_that_is_judged_at_once(
     released: Shop, git: Git
 ) -> None:
@@ -305,6 +309,7 @@ def test_where_the_branch_is_protected_the_button_opens_a_pull_request_that_is_j
 
 
 @pytest.mark.parametrize("before", ["HEAD~2", "0" * 40], ids=["a push", "a new branch"])
+@pytest.mark.slow
 def test_what_reached_the_release_branch_is_verified(before: str, released: Shop, git: Git) -> None:
     place = released.check_out("refs/heads/main")
     commit = before if before.startswith("0") else git("rev-parse", before, cwd=place)
@@ -324,6 +329,7 @@ def test_what_reached_the_release_branch_is_verified(before: str, released: Shop
 
 
 @pytest.mark.parametrize(("project", "untrusted"), [("7", False), ("8", True)], ids=["our own", "a fork's"])
+@pytest.mark.slow
 def test_gitlab_judges_a_merge_request_and_trusts_no_fork(
     project: str, untrusted: bool, shop: Shop, run_in: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
