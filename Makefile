@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	cd $(ROOT) && $(BIN)/promptops demo $(if $(RECORDED),--recorded)
 
 test: $(VENV)/.dev
-	cd $(ROOT) && $(BIN)/python -m pytest -n 3 -m "not slow and not model" $(ARGS)
+	cd $(ROOT) && $(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not model" $(ARGS)
 
 slow: $(VENV)/.dev $(VENV)/.demo
 	cd $(ROOT) && $(BIN)/python -m pytest -n 2 -m "slow or model" $(ARGS)
@@ -34,7 +34,7 @@ minimums:
 	cd $(ROOT) && .venv-minimums/bin/python -m pip --quiet install --upgrade "pip>=25.1"
 	cd $(ROOT) && .venv-minimums/bin/python scripts/minimums.py > .venv-minimums/lowest.txt
 	cd $(ROOT) && .venv-minimums/bin/python -m pip --quiet install --editable . --group test --constraint .venv-minimums/lowest.txt
-	cd $(ROOT) && .venv-minimums/bin/python -m pytest -n 3 -m "not slow and not model" $(ARGS)
+	cd $(ROOT) && .venv-minimums/bin/python -m pytest -n 3 --dist worksteal -m "not slow and not model" $(ARGS)
 
 lint-examples: $(VENV)/.dev
 	$(BIN)/promptops -C $(ROOT)examples lint

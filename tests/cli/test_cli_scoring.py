@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_help import ID, N, Project, Said
 
 HANGS = """\
@@ -86,6 +87,7 @@ def test_a_pattern_without_end_hangs_no_test(project: Project) -> None:
     assert missing(said)["scorer:queue"] >= 1
 
 
+@pytest.mark.slow
 def test_a_scorer_that_always_ends_its_process_ends_the_run_with_its_name(project: Project) -> None:
     scored_by(project, "import os\n\ndef queue(output, sample) -> bool:\n    os._exit(9)\n")
     said = project.run("test")
@@ -94,6 +96,7 @@ def test_a_scorer_that_always_ends_its_process_ends_the_run_with_its_name(projec
     assert "exit code 9" in said.err
 
 
+@pytest.mark.slow
 def test_a_try_gives_up_a_scorer_that_hangs(project: Project, tmp_path: Path) -> None:
     scored_by(project, HANGS.format(told=str(tmp_path / "told")))
     project.edit("outage: 0.3", "outage: 0.3, scoring: 1s", name="promptops.yaml")

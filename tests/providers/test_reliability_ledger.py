@@ -87,6 +87,7 @@ def by_message(answers: dict[int, Behaviour], seen_numbers: Counter[int]) -> Beh
     return behave
 
 
+@pytest.mark.slow
 def test_what_no_answer_came_to_is_counted_and_no_score(tmp_path) -> None:
     bad = {3: faults.html(), 7: faults.unfinished(), 11: faults.nothing_inside(), 12: answer("wrong")}
     asked: Counter[int] = Counter()

@@ -251,6 +251,7 @@ def test_a_network_that_stays_away_is_said_and_a_rerun_finds_out(
     assert git(top, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_of_two_branches_that_both_released_the_second_takes_the_next_number(bare: Path, run: Run) -> None:
     top = Remote(bare=bare, url=f"file://{bare}").clone("work")
     for number, branch in enumerate(("kind", "kinder")):

@@ -77,6 +77,7 @@ def test_a_careless_edit_of_the_example_is_refused_and_a_better_one_passes(
     assert ("### ❌ promptops: 1 prompt got worse" in summary) is (code == 3)
 
 
+@pytest.mark.slow
 def test_without_the_recorded_answers_of_the_base_the_gate_stops(
     origin: Path, tmp_path: Path, git: Git
 ) -> None:

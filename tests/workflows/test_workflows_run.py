@@ -214,6 +214,7 @@ def test_the_action_judges_comments_and_hands_on_what_it_found(shop: Shop) -> No
     assert "1 prompt got worse" in shop.load("comments")[0]["body"]
 
 
+@pytest.mark.slow
 def test_no_answer_is_a_status_of_its_own(shop: Shop) -> None:
     shop.save("comments", [{"id": 1, "user": {"login": "github-actions[bot]"}, "body": f"{MARKER}\n✅"}])
     shop.answer(shop.workflow("gate"), {"github.event.pull_request.number": "1"}, "a" * 40)
@@ -244,6 +245,7 @@ def test_a_maintainer_has_a_forks_commit_judged_from_a_checkout_of_the_base(shop
 @pytest.mark.parametrize(
     ("number", "commit"), [("1", "b" * 40), ("1; id", "a" * 40), ("1", "main"), ("1", "$(id)")]
 )
+@pytest.mark.slow
 def test_a_fork_is_judged_at_the_commit_that_was_looked_at_or_not_at_all(
     number: str, commit: str, shop: Shop
 ) -> None:
@@ -271,6 +273,7 @@ def roll_back(shop: Shop) -> tuple[Ran, Path, dict[str, str]]:
     return shop.runner.run(step(shop.workflow("rollback"), "rollback"), place, values), place, values
 
 
+@pytest.mark.slow
 def test_the_button_rolls_back_in_one_push(released: Shop, git: Git) -> None:
     ran, _, _ = roll_back(released)
     assert ran.code == 0, ran.out
