@@ -12,6 +12,7 @@ from promptops.gating.samples import sample_paths
 from promptops.gating.suspects import SAMPLE_ENDS, samples_by_custom, suspects
 from promptops.gating.tried import Remark, try_out
 from promptops.gitstore.commitrange import CommitRange
+from promptops.gitstore.releases import folder
 from promptops.gitstore.trees import Prompts, guess_id, holds_prompt, open_paths, read_all
 from promptops.prompts.model import Prompt
 from promptops.workspace import Workspace
@@ -66,7 +67,9 @@ def _in_root(
         name = new.names[path]
         known = next((prompt for prompt in after.prompts if prompt.path == path), None)
         identity = known.id if known is not None else name
-        problems = [*map(_note, one.problems), *_unread(after, path)] if known is None else []
+        problems = (
+            [*map(_note, one.problems), *_unread(after, path)] if known is None else _hidden(known, name)
+        )
         entry = Affected(
             id=identity,
             root=root,
@@ -127,7 +130,7 @@ def _side(files: Mapping[str, bytes], root: str) -> _Side:
 
 
 def _may_concern(path: str, root: str) -> bool:
-    return not path.startswith(f"{root}/releases/") and not path.endswith(SAMPLE_ENDS)
+    return not path.startswith(f"{folder(root)}/") and not path.endswith(SAMPLE_ENDS)
 
 
 def _read(world: Workspace, commit: str, paths: list[str], root: str) -> Prompts:
@@ -143,6 +146,14 @@ def _note(remark: Remark) -> Note:
         column=remark.column,
         message=remark.message,
     )
+
+
+def _hidden(prompt: Prompt, guessed: str) -> list[Note]:
+    """A prompt that is another than it looks was rendered for another one's samples, or for none."""
+    if prompt.id == guessed:
+        return []
+    words = f"its id is {prompt.id}, which cannot be told at a glance: write `id: {prompt.id}` on a line of its own"
+    return [Note(level="error", path=prompt.path, message=words)]
 
 
 def _unread(found: Prompts, path: str) -> list[Note]:
@@ -173,7 +184,7 @@ def _reasons(world: Workspace, one: Affected, changed: Collection[str]) -> tuple
 
 
 def _releases(name: str, root: str, changed: Collection[str]) -> bool:
-    return any(path.startswith(f"{root}/releases/{name}/") for path in changed)
+    return any(path.startswith(f"{folder(root)}/{name}/") for path in changed)
 
 
 def _samples(world: Workspace, prompt: Prompt) -> frozenset[str]:

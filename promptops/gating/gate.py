@@ -32,7 +32,7 @@ from promptops.gitstore.commitrange import (
     find_range,
     first_changed_line,
 )
-from promptops.gitstore.releases import read_releases
+from promptops.gitstore.releases import folder, read_releases
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.signatures import signers_at
 from promptops.gitstore.verify import Finding, Severity, verify
@@ -50,7 +50,7 @@ class Change:
 
 
 async def gate(
-    folder: Path,
+    start: Path,
     environ: Mapping[str, str],
     wanted: Change,
     *,
@@ -62,14 +62,14 @@ async def gate(
     Raises:
         RepoError: its commits cannot be had. InvalidFile: the base's configuration has problems.
     """
-    change = find_range(Repo.open(folder), wanted.base, wanted.head)
-    repo = Repo.open(folder)
+    change = find_range(Repo.open(start), wanted.base, wanted.head)
+    repo = Repo.open(start)
     changed = changed_paths(repo, change)
-    if any("/releases/" in path for path in changed):
+    if any("releases/" in path for path in changed):
         fetch_between(repo, change)
-        repo = Repo.open(folder)  # what was fetched may have made a shallow clone whole
-    here = committed_workspace(repo, change.base, folder, environ)
-    with base_world(here, change) as world:
+        repo = Repo.open(start)  # what was fetched may have made a shallow clone whole
+    here = committed_workspace(repo, change.base, start, environ)
+    with base_world(here, change, changed) as world:
         integrity = _integrity(world, change, changed)
         found = affected(world, change, changed)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
@@ -114,12 +114,14 @@ def _first(
     code = sorted(path for path in changed if path.endswith(".py") and (world.top / path).is_file())
     config = posixpath.normpath(posixpath.join(here.base, FILE_NAME))
     said += [f"{config}: is changed; the base's holds"] if config in changed else []
-    return said + _planted(here, change, code)
+    return said + _planted(here, change, changed, code)
 
 
-def _planted(here: Workspace, change: CommitRange, code: Collection[str]) -> list[str]:
+def _planted(
+    here: Workspace, change: CommitRange, changed: Collection[str], code: Collection[str]
+) -> list[str]:
     said = [f"{path}: is changed; the base's code is what runs" for path in code]
-    if brings_answers(here, change):
+    if brings_answers(here, change, changed):
         said.append(
             f"{posixpath.join(here.base, STATE)}: the change brings answers of its own; none of them is read"
         )
@@ -136,7 +138,7 @@ def _integrity(world: Workspace, change: CommitRange, changed: Collection[str]) 
     signers = signers_at(world.repo, change.base, world.config.require_signed)
     found: list[Finding] = []
     for root in world.roots:
-        if any(path.startswith(f"{root}/releases/") for path in changed):
+        if any(path.startswith(f"{folder(root)}/") for path in changed):
             found += verify(world.repo, change.head, root=root, since=change.fork, signers=signers)
     if hidden := [one for one in found if one.severity == Severity.UNCHECKED]:
         raise RepoError(f"{hidden[0]}; check out with fetch-depth: 0")

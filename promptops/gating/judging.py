@@ -11,7 +11,7 @@ from promptops.evaluation.plan import Plan, make_plan
 from promptops.gated import GatedPrompt, Overruled
 from promptops.gating.affected import Affected
 from promptops.gating.policy import under
-from promptops.gating.standing import standing
+from promptops.gating.standing import doubts, standing
 from promptops.gitstore.releases import Releases
 from promptops.prompts.diff import diff
 from promptops.reading import Contender, frozen_contender
@@ -33,9 +33,8 @@ class Judge:
     options: Options
     before_asking: Callable[[Plan], None]
     untrusted: bool
-    stopped: dict[str, str] = field(
-        default_factory=dict
-    )  # by provider: who is down for one is not asked for the next
+    # By provider: who is down for one prompt is not asked for the next.
+    stopped: dict[str, str] = field(default_factory=dict)
 
     async def judge(self, one: Affected, base: Releases, head: Releases) -> GatedPrompt:
         """Say what the gate says of one prompt; `base` and `head` are the release files of both commits."""
@@ -63,7 +62,10 @@ class Judge:
         if moved is not None and moved.digest != one.after.digest:
             return _said(one, "broken", _stale(one, moved))
         if one.before is None and live is None:
-            return self._first(one, moved, head)
+            try:
+                return self._first(one, moved, head)
+            except PromptopsError as error:
+                return _said(one, "broken", str(error))
         if baseline is None:
             assert one.before is not None
             baseline = Contender(prompt=one.before, side=Side(ref="base", digest=one.before.digest))
@@ -94,7 +96,7 @@ class Judge:
         except (RunStopped, ConfigError) as error:
             self.stopped[provider] = one.id
             return _stopped(shown, str(error))
-        return _reported(shown, report, plan.samples.n)
+        return _reported(shown, report)
 
     def _plan(self, one: Affected, baseline: Contender, candidate: Side) -> Plan:
         """Settle the test under the base's policy, that of what is live where the base has no such file any more.
@@ -143,8 +145,15 @@ class Judge:
         known = {old.version: old for old in (live.fallbacks if live is not None else [])}
         target, overruled = known.get(moved.version), _overruled(moved)
         back = Side(ref=moved.environment, version=moved.version, digest=moved.digest)
-        now = Side(ref="production", version=live.version, digest=live.digest) if live is not None else None
+        now = (
+            Side(ref=live.environment, version=live.version, digest=live.digest) if live is not None else None
+        )
         shown = _said(one, "pass", "").model_copy(update={"baseline": now, "candidate": back})
+        if _edits(one, moved):
+            words = (
+                f"goes back to v{moved.version}, and edits the prompt as well, which a way back does not test"
+            )
+            return shown.model_copy(update={"status": "inconclusive", "said": [words]})
         if target is not None and target.digest == moved.digest and target.evidence is not None:
             words = f"goes back to v{moved.version}, on the evidence with which it went live"
             return shown.model_copy(update={"said": [words], "evidence": target.evidence})
@@ -161,17 +170,31 @@ class Judge:
             return _said(one, "new", "nothing of it is live, and merging it releases nothing")
         if self.untrusted:
             return _said(one, "inconclusive", "a first release from outside is for a maintainer to make")
+        side = Side(ref="PR", version=moved.version, digest=moved.digest)
+        shown = _said(one, "released", "", candidate=side)
+        evidence = head.evidence(one.id, moved.evidence) if moved.evidence else None
         overruled = _overruled(moved)
-        words = (
-            "is released for the first time, judged by its own floors" if overruled is None else "is adopted"
-        )
-        if moved.evidence is None or head.evidence(one.id, moved.evidence) is None:
-            overruled = overruled or Overruled(how="adopted", by=moved.by, reason=moved.reason)
+        if evidence is None:
             words = "is adopted as it is: released for the first time without a test"
-        found = _said(
-            one, "released", words, candidate=Side(ref="PR", version=moved.version, digest=moved.digest)
+            overruled = overruled or Overruled(how="adopted", by=moved.by, reason=moved.reason)
+            return shown.model_copy(update={"said": [words], "overruled": overruled})
+        wrong = doubts(evidence) or (
+            "it is about another version" if evidence.candidate != moved.digest else ""
         )
-        return found.model_copy(update={"evidence": moved.evidence, "overruled": overruled})
+        if wrong:
+            words = f"is released for the first time, and its evidence does not hold: {wrong}"
+            return shown.model_copy(update={"status": "inconclusive", "said": [words]})
+        words = f"is released for the first time: {evidence.verdict.upper()} by floors of its own"
+        passed = evidence.verdict == "pass"
+        update = {"said": [words, *evidence.reasons], "evidence": moved.evidence, "overruled": overruled}
+        return shown.model_copy(update=update | {"status": "pass" if passed else "released"})
+
+
+def _edits(one: Affected, moved: Release) -> bool:
+    """Whether a way back also brings a prompt that nobody has seen: neither what it goes back to nor what was there."""
+    if one.after is None or one.before is None:
+        return one.after is not None and one.after.digest != moved.digest
+    return one.after.digest not in (one.before.digest, moved.digest)
 
 
 def _said(
@@ -229,7 +252,7 @@ def _stopped(shown: GatedPrompt, words: str) -> GatedPrompt:
     return shown.model_copy(update={"status": "stopped", "said": said, "commands": commands})
 
 
-def _reported(shown: GatedPrompt, report: Report, n: int) -> GatedPrompt:
+def _reported(shown: GatedPrompt, report: Report) -> GatedPrompt:
     """What a test here found; one that stayed open passes only where the base's gate says so."""
     said = [*report.reasons, *shown.said]
     status, commands = report.verdict, list[str]()

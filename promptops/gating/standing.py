@@ -24,7 +24,10 @@ def standing(plan: Plan, releases: Releases, release: Release) -> tuple[Evidence
     if evidence is None:
         return None, "its evidence is not among the committed files"
     wrong = _another_test(plan, evidence)
-    return (None, f"its evidence is of another test: {wrong}") if wrong else _recomputed(evidence)
+    if wrong:
+        return None, f"its evidence is of another test: {wrong}"
+    wrong = doubts(evidence)
+    return (None, f"its evidence does not hold: {wrong}") if wrong else (evidence, "")
 
 
 def _another_test(plan: Plan, evidence: Evidence) -> str:
@@ -39,8 +42,7 @@ def _another_test(plan: Plan, evidence: Evidence) -> str:
     return next((words for words, fits in same.items() if not fits), "")
 
 
-def _recomputed(evidence: Evidence) -> tuple[Evidence | None, str]:
-    """Reach the verdict again from what the evidence says was measured."""
+def doubts(evidence: Evidence) -> str:
+    """Reach the verdict again from what the evidence says was measured; return what speaks against it, or nothing."""
     again = reach_again(evidence)
-    wrong = again.unknown or "; ".join(again.wrong)
-    return (None, f"its evidence does not hold: {wrong}") if wrong else (evidence, "")
+    return again.unknown or "; ".join(again.wrong)

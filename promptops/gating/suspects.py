@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from promptops.gitstore.releases import folder
 from promptops.gitstore.trees import guess_id
 from promptops.prompts.paths import stem
 
@@ -23,11 +24,10 @@ def suspects(
     what a prompt includes may include what has changed.
     """
     paths = frozenset(changed)
-    elsewhere = [path for path in paths if not path.startswith(f"{root}/releases/")]
+    shelf = f"{folder(root)}/"
+    elsewhere = [path for path in paths if not path.startswith(shelf)]
     words = _words(elsewhere, others)
-    releases = {
-        path.split("/")[root.count("/") + 2] for path in paths if path.startswith(f"{root}/releases/")
-    }
+    releases = {path.removeprefix(shelf).split("/")[0] for path in paths if path.startswith(shelf)}
     has_samples = any(path.endswith(SAMPLE_ENDS) for path in paths)
     return frozenset(
         path
@@ -42,9 +42,9 @@ def suspects(
 
 def samples_by_custom(path: str, name: str) -> frozenset[str]:
     """Return where the samples of a prompt file are that names none."""
-    folder = path[: path.rfind("/") + 1]
+    beside = path[: path.rfind("/") + 1]
     names = {name, stem(path)}
-    return frozenset(f"{folder}{one}.samples{end}" for one in names for end in (".jsonl", ".csv"))
+    return frozenset(f"{beside}{one}.samples{end}" for one in names for end in (".jsonl", ".csv"))
 
 
 def _words(changed: Iterable[str], others: Mapping[str, bytes]) -> frozenset[bytes]:

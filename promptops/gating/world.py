@@ -7,51 +7,59 @@ brings such files: its own answers are never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from promptops.gitstore.borrowed import borrowed
 from promptops.gitstore.commitrange import CommitRange
+from promptops.gitstore.releases import folder
 from promptops.workspace import STATE, Workspace, open_workspace
 
 
 @contextmanager
-def base_world(here: Workspace, change: CommitRange) -> Iterator[Workspace]:
-    """Open the base for a while; `here` is the checkout with the base's configuration.
+def base_world(here: Workspace, change: CommitRange, changed: Collection[str]) -> Iterator[Workspace]:
+    """Open the base for a while; `here` is the checkout with its configuration, `changed` are the paths of the change.
 
     Raises:
         InvalidFile: the base's configuration has problems. RepoError: objects are missing.
     """
     roots = [f"{root}/" for root in here.roots]
+    releases = tuple(f"{folder(root)}/" for root in here.roots)
 
     def wanted(path: str) -> bool:
         inside = (
             not here.base or path.startswith(f"{here.base}/") or any(path.startswith(root) for root in roots)
         )
-        return inside and not any(path.startswith(f"{root}releases/") for root in roots)
+        return inside and not path.startswith(releases)
 
     branch = here.config.release_branch or "main"
-    with borrowed(here.repo, change.base, branch=branch, wanted=wanted) as folder:
-        place = folder / here.base
+    with borrowed(here.repo, change.base, branch=branch, wanted=wanted) as top:
+        place = top / here.base
         place.mkdir(parents=True, exist_ok=True)
-        if (state := _state(here, change)) is not None:
+        if (state := _state(here, change, changed)) is not None:
             state.mkdir(parents=True, exist_ok=True)
             (place / STATE).symlink_to(state, target_is_directory=True)
         yield open_workspace(place, here.environ)
 
 
-def _state(here: Workspace, change: CommitRange) -> Path | None:
+def _state(here: Workspace, change: CommitRange, changed: Collection[str]) -> Path | None:
     """Return where answers are kept; None where the change has files there, which would be answers of its own."""
-    if here.repo.is_bare or brings_answers(here, change):
+    if here.repo.is_bare or brings_answers(here, change, changed):
         return None
     return here.state
 
 
-def brings_answers(here: Workspace, change: CommitRange) -> bool:
-    """Whether the change, or what it stands on, holds files where promptops keeps its answers."""
+def brings_answers(here: Workspace, change: CommitRange, changed: Collection[str]) -> bool:
+    """Whether the change, or what it stands on, holds files where promptops keeps its answers.
+
+    In any case of letters: some file systems take them for the same.
+    """
     path = (PurePosixPath(here.base) / STATE).as_posix()
-    return bool(here.repo.tree_paths(change.head, [path]))
+    if here.repo.tree_paths(change.head, [path]):
+        return True
+    start = f"{path.casefold()}/"
+    return any(f"{one.casefold()}/".startswith(start) for one in changed)
 
 
 def without_keys(environ: Mapping[str, str]) -> dict[str, str]:

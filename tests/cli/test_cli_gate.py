@@ -309,3 +309,59 @@ def test_a_base_that_is_not_there_is_exit_2(pull: Project) -> None:
     said = pull.run("gate", "--base", "mian")
     assert said.code == 2
     assert "did you mean main?" in said.err
+
+
+def test_a_way_back_that_edits_the_prompt_too_is_for_a_person(pull: Project) -> None:
+    pull.reword("very careful")
+    pull.commit()
+    assert pull.run("promote", ID).code == 0
+    pull.git("checkout", "-q", "main")
+    pull.git("merge", "-q", "--ff-only", "change")
+    pull.git("checkout", "-q", "-b", "back")
+    assert pull.run("rollback", ID, "-m", "worse in the field").code == 0
+    pull.edit("very careful", "quick")
+    pull.commit()
+    code, found = gated(pull)
+    assert (code, only(found)["status"]) == (4, "inconclusive")
+    assert "edits the prompt as well" in only(found)["said"][0]
+
+
+def test_a_first_release_passes_by_evidence_that_holds(fresh: Project) -> None:
+    fresh.git("branch", "-M", "main")
+    (fresh.path / PATH).rename(fresh.path / "later")
+    fresh.commit()
+    fresh.git("checkout", "-q", "-b", "change")
+    (fresh.path / "later").rename(fresh.path / PATH)
+    fresh.commit()
+    assert fresh.run("promote", ID, "-m", "first").code == 0
+    code, found = gated(fresh)
+    assert (code, only(found)["status"], only(found)["overruled"]) == (0, "pass", None)
+    assert only(found)["said"][0] == "is released for the first time: PASS by floors of its own"
+    assert gated(fresh, "--untrusted")[0] == 4
+
+
+def test_a_prompt_whose_id_hides_is_not_taken_for_another(pull: Project) -> None:
+    text = (pull.path / PATH).read_text()
+    inner = json.dumps(
+        {"id": ID, "model": "bot/small", "messages": [{"role": "user", "content": "{{ message }}"}]}
+    )
+    assert "message" in text
+    (pull.path / PATH).unlink()
+    pull.write("prompts/other.prompt.yaml", inner)
+    pull.commit()
+    code, found = gated(pull)
+    assert (code, only(found)["status"]) == (2, "broken")
+    assert "on a line of its own" in only(found)["said"][0]
+
+
+def test_prompts_at_the_top_of_the_repository_have_their_releases_checked(project: Project) -> None:
+    project.git("branch", "-M", "main")
+    for path in (project.path / "prompts").iterdir():
+        path.rename(project.path / path.name)
+    project.write("promptops.yaml", CONFIG.replace("prompts: [prompts]", "prompts: [.]"))
+    project.git("add", "-A")
+    project.git("commit", "-q", "-m", "Move up")
+    project.git("checkout", "-q", "-b", "change")
+    project.edit("version: 1", "version: 2", name=f"releases/{ID}/production.yaml")
+    project.commit()
+    assert gated(project)[0] == 6
