@@ -31,6 +31,7 @@ from promptops.gitstore.commitrange import (
     fetch_between,
     find_range,
     first_changed_line,
+    touches,
 )
 from promptops.gitstore.releases import folder, read_releases
 from promptops.gitstore.repo import Repo
@@ -70,7 +71,7 @@ async def gate(
         repo = Repo.open(start)  # what was fetched may have made a shallow clone whole
     here = committed_workspace(repo, change.base, start, environ)
     with base_world(here, change, changed) as world:
-        integrity = _integrity(world, change, changed)
+        integrity = _integrity(world, change)
         found = affected(world, change, changed)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
         gated = [await _judged(judge, world, change, one) for one in found]
@@ -128,7 +129,7 @@ def _planted(
     return said
 
 
-def _integrity(world: Workspace, change: CommitRange, changed: Collection[str]) -> list[Note]:
+def _integrity(world: Workspace, change: CommitRange) -> list[Note]:
     """Check the release files that the change touches, and every commit of it that did.
 
     Raises:
@@ -138,7 +139,7 @@ def _integrity(world: Workspace, change: CommitRange, changed: Collection[str]) 
     signers = signers_at(world.repo, change.base, world.config.require_signed)
     found: list[Finding] = []
     for root in world.roots:
-        if any(path.startswith(f"{folder(root)}/") for path in changed):
+        if touches(world.repo, change, folder(root)):
             found += verify(world.repo, change.head, root=root, since=change.fork, signers=signers)
     if hidden := [one for one in found if one.severity == Severity.UNCHECKED]:
         raise RepoError(f"{hidden[0]}; check out with fetch-depth: 0")

@@ -120,6 +120,17 @@ def changed_paths(repo: Repo, change: CommitRange) -> frozenset[str]:
     return frozenset(raw.decode(errors="surrogateescape").split("\0")[:-1])
 
 
+def touches(repo: Repo, change: CommitRange, folder: str) -> bool:
+    """Return whether a commit of the change touched a folder, also where a later one took it back.
+
+    A shallow checkout tells only what came of it.
+    """
+    if repo.is_shallow:
+        return any(path.startswith(f"{folder}/") for path in changed_paths(repo, change))
+    between = ("rev-list", "--full-history", "--max-count=1", change.head, f"^{change.fork}")
+    return bool(repo.read(*between, "--", folder))
+
+
 def first_changed_line(repo: Repo, change: CommitRange, path: str) -> int:
     """Return the first line of a file that the change wrote or left a gap at; 0 where there is none to show."""
     raw = repo.read(

@@ -168,6 +168,22 @@ def test_a_pointer_that_was_edited_is_exit_6(pull: Project) -> None:
     assert any(POINTER in note["path"] for note in found["integrity"])
 
 
+def test_a_step_that_was_not_allowed_is_exit_6_also_where_the_next_commit_takes_it_back(
+    pull: Project,
+) -> None:
+    pull.edit("version: 1", "version: 2", name=POINTER)
+    pull.commit("Edit by hand")
+    pull.git("revert", "--no-edit", "HEAD")
+    code, found = gated(pull)
+    assert (code, found["prompts"]) == (6, [])
+    assert any("Edit by hand" in note["message"] for note in found["integrity"])
+    pull.git("checkout", "-q", "-b", "beside", "main")
+    pull.write("README.md", "beside\n")
+    pull.commit("Beside")
+    pull.git("merge", "-q", "--no-ff", "-m", "Join", "change")
+    assert gated(pull)[0] == 6
+
+
 def test_a_loosened_policy_and_easier_samples_are_the_first_lines(pull: Project) -> None:
     pull.reword("quick")
     pull.edit("min: 0.8", "min: 0.1, max_drop: 0.9")
