@@ -1,7 +1,11 @@
-"""Which prompts a change affects, and through what: their own file, what they include, samples, policy, releases."""
+"""Which prompts a change affects, and through what: their own file, what they include, samples, policy, releases.
+
+Releases count also where no file of their prompt is left: programs go on loading what was released.
+"""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -12,7 +16,9 @@ from promptops.gating.samples import sample_paths
 from promptops.gating.suspects import SAMPLE_ENDS, samples_by_custom, suspects
 from promptops.gating.tried import Remark, try_out
 from promptops.gitstore.commitrange import CommitRange
+from promptops.gitstore.releasefiles import place_of
 from promptops.gitstore.releases import folder
+from promptops.gitstore.repo import TreeEntry
 from promptops.gitstore.trees import Prompts, guess_id, holds_prompt, open_paths, read_all
 from promptops.prompts.model import Prompt
 from promptops.workspace import Workspace
@@ -22,7 +28,7 @@ from promptops.workspace import Workspace
 class Affected:
     """One prompt before and after the change; `problems` are what keeps `after` from being read or rendered.
 
-    `releases` says whether the change touches its release files.
+    `moved` are the environments whose pointer the change touches, `releases` whether it touches any release file.
     """
 
     id: str
@@ -34,18 +40,34 @@ class Affected:
     problems: tuple[Note, ...] = ()
     notes: tuple[Note, ...] = ()
     releases: bool = False
+    moved: frozenset[str] = frozenset()
 
 
-def affected(world: Workspace, change: CommitRange, changed: Collection[str]) -> tuple[Affected, ...]:
+def affected(
+    world: Workspace, change: CommitRange, changed: Collection[str], roots: Collection[str]
+) -> tuple[Affected, ...]:
     """Return the prompts that a change affects, by id; `changed` are the paths that it touches.
 
-    What the change has written is read in a process of its own before it is read here.
+    `roots` are the folders of prompts, before the change and after it. What the change has written is read in a
+    process of its own before it is read here.
 
     Raises:
         RepoError: objects are missing.
     """
-    found = (one for root in world.roots for one in _in_root(world, change, changed, root))
+    found = [one for root in roots for one in _in_root(world, change, changed, root)]
+    found = [_at_home(world, change, one, roots) for one in found]
     return tuple(sorted(found, key=lambda one: (one.id, one.path)))
+
+
+def _at_home(world: Workspace, change: CommitRange, one: Affected, roots: Collection[str]) -> Affected:
+    """What is released stays where it is: elsewhere it would begin again, with nothing to be compared with."""
+    if one.before is not None or one.after is None:
+        return one
+    for root in roots:
+        if root != one.root and world.repo.tree(change.base, f"{folder(root)}/{one.id}"):
+            words = f"{one.id} has its releases in {folder(root)}; its file belongs under {root}, or needs another id"
+            return replace(one, problems=(Note(level="error", path=one.path, message=words), *one.problems))
+    return one
 
 
 def _in_root(
@@ -55,12 +77,14 @@ def _in_root(
     ids = {
         side.names[path]
         for side in (old, new)
-        for path in suspects(changed, side.prompts, side.others, root=root)
+        for path in suspects(changed, side.prompts, side.others, root=root, links=side.links)
     }
-    if not ids:
+    released = _released(changed, root)
+    if not ids and not released:
         return
     known_as = {name: path for path, name in old.names.items()}
-    tried = try_out(world, change.head, {path: known_as.get(new.names[path], "") for path in new.paths(ids)})
+    paths = {path: known_as.get(new.names[path], "") for path in new.paths(ids)}
+    tried = try_out(world, change.head, paths, root=root)
     before = _read(world, change.base, old.paths(ids), root)
     after = _read(world, change.head, [path for path, one in tried.items() if not one.problems], root)
     for path, one in tried.items():
@@ -79,22 +103,24 @@ def _in_root(
             after=known,
             problems=tuple(problems),
             notes=tuple(map(_note, one.notes)),
-            releases=_releases(identity, root, changed),
+            releases=identity in released,
+            moved=released.get(identity, frozenset()),
         )
         if (reasons := _reasons(world, entry, changed)) or problems:
             yield replace(entry, reasons=reasons or ("the prompt",))
     there = {prompt.id for prompt in after.prompts} | {new.names[path] for path in tried}
-    for prompt in before.prompts:
-        if prompt.id not in there:
-            reasons = ("its file is gone",)
-            yield Affected(
-                id=prompt.id,
-                root=root,
-                path=prompt.path,
-                reasons=reasons,
-                before=prompt,
-                releases=_releases(prompt.id, root, changed),
-            )
+    gone = {prompt.id: prompt for prompt in before.prompts if prompt.id not in there}
+    for name in sorted(gone.keys() | (released.keys() - there)):
+        prompt = gone.get(name)
+        yield Affected(
+            id=name,
+            root=root,
+            path=prompt.path if prompt is not None else f"{folder(root)}/{name}",
+            reasons=("its file is gone",) if prompt is not None else ("its releases",),
+            before=prompt,
+            releases=name in released,
+            moved=released.get(name, frozenset()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +130,7 @@ class _Side:
     prompts: Mapping[str, bytes]
     others: Mapping[str, bytes]
     names: Mapping[str, str]
+    links: frozenset[str]
 
     def paths(self, ids: Collection[str]) -> list[str]:
         return sorted(path for path, name in self.names.items() if name in ids)
@@ -116,17 +143,17 @@ def _sides(world: Workspace, change: CommitRange, root: str) -> tuple[_Side, _Si
     contents = world.repo.read_many(
         {one.oid for tree in kept for one in tree.values() if one.mode != "160000"}
     )
-    old, new = (
-        _side({path: contents.get(one.oid, b"") for path, one in tree.items()}, root) for tree in kept
-    )
+    old, new = (_side(tree, contents, root) for tree in kept)
     return old, new
 
 
-def _side(files: Mapping[str, bytes], root: str) -> _Side:
+def _side(tree: Mapping[str, TreeEntry], contents: Mapping[str, bytes], root: str) -> _Side:
+    files = {path: contents.get(one.oid, b"") for path, one in tree.items()}
     prompts = {path: content for path, content in files.items() if holds_prompt(path, root)}
     others = {path: content for path, content in files.items() if path not in prompts}
     names = {path: guess_id(content, path) for path, content in prompts.items()}
-    return _Side(prompts=prompts, others=others, names=names)
+    links = frozenset(path for path, one in tree.items() if not one.is_file)
+    return _Side(prompts=prompts, others=others, names=names, links=links)
 
 
 def _may_concern(path: str, root: str) -> bool:
@@ -177,14 +204,20 @@ def _reasons(world: Workspace, one: Affected, changed: Collection[str]) -> tuple
         found.append("its policy")
     if before is not None:
         found += sorted(_samples(world, before) & set(changed))
-        found += sorted(_code(before) & set(changed))
+        found += sorted(judging_files(world, before) & set(changed))
     if one.releases:
         found.append("its releases")
     return tuple(found)
 
 
-def _releases(name: str, root: str, changed: Collection[str]) -> bool:
-    return any(path.startswith(f"{folder(root)}/{name}/") for path in changed)
+def _released(changed: Collection[str], root: str) -> dict[str, frozenset[str]]:
+    """Return the prompts whose release files are among these paths, each with the environments of its pointers."""
+    found: dict[str, frozenset[str]] = {}
+    for path in changed:
+        if path.startswith(f"{folder(root)}/") and (place := place_of(path, root)) is not None:
+            moved = {place.environment} if place.environment is not None else set()
+            found[place.id] = found.get(place.id, frozenset()) | moved
+    return found
 
 
 def _samples(world: Workspace, prompt: Prompt) -> frozenset[str]:
@@ -192,7 +225,13 @@ def _samples(world: Workspace, prompt: Prompt) -> frozenset[str]:
     return sample_paths(world, prompt) | custom
 
 
-def _code(prompt: Prompt) -> frozenset[str]:
-    """Return the files of the prompt's python scorers."""
-    targets = [spec.python for spec in (prompt.spec.scorers or {}).values() if spec.python]
-    return frozenset(f"{target.partition(':')[0].replace('.', '/')}.py" for target in targets)
+def judging_files(world: Workspace, prompt: Prompt) -> frozenset[str]:
+    """Return the files that score a prompt's answers: of its python scorers, and its rubrics."""
+    found = []
+    for spec in (prompt.spec.scorers or {}).values():
+        if spec.python is not None:
+            module = spec.python.partition(":")[0].replace(".", "/")
+            found += [posixpath.join(world.base, f"{module}{end}") for end in (".py", "/__init__.py")]
+        if spec.judge is not None:
+            found.append(posixpath.normpath(posixpath.join(posixpath.dirname(prompt.path), spec.judge)))
+    return frozenset(found)

@@ -30,9 +30,9 @@ def main() -> None:
     asked = json.load(sys.stdin)
     _limit(asked["seconds"])
     world = open_workspace(Path(asked["folder"]), {})
+    root = asked["root"]
     for path, known in asked["paths"].items():
-        root = world.root_of(path)
-        base = _base(world, known) if known else None
+        base = _base(world, known, root) if known else None
         with open_paths(world.repo, asked["commit"]) as tree:
             tried = _tried(world, tree, path, root, base)
         sys.stdout.write(f"{line_of(tried)}\n")
@@ -49,8 +49,7 @@ def _limit(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def _base(world: Workspace, path: str) -> Prompt | None:
-    root = world.root_of(path)
+def _base(world: Workspace, path: str, root: str) -> Prompt | None:
     with open_paths(world.repo, "HEAD") as tree:
         try:
             return read_prompt(tree, path, root=root)

@@ -1,10 +1,10 @@
 """`promptops gate`: what a change does to the prompts, judged by what the base says. Reads like this list.
 
 1  which commits, fetched if need be                     gitstore/commitrange.py
-2  the base as a place to work in                        world.py
+2  the base as a place to work in                        world.py, configured.py
 3  which prompts are affected, and how                   affected.py, with what is not trusted read apart: tried.py
 4  what people must see first                            policy.py, samples.py
-5  each prompt: committed evidence, or a test here       judging.py
+5  each prompt: committed evidence, or a test here       judging.py, and what neither covers: unjudged.py
 6  release files and their history                       gitstore/verify.py
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptops.config import FILE_NAME
 from promptops.errors import RepoError
 from promptops.evaluation.evaluate import Options
 from promptops.evaluation.plan import Plan
 from promptops.gated import GatedPrompt, GateReport, Note
-from promptops.gating.affected import Affected, affected
+from promptops.gating.affected import Affected, affected, judging_files
+from promptops.gating.configured import after, rewritten, roots
 from promptops.gating.judging import Judge
 from promptops.gating.policy import loosened
 from promptops.gating.samples import eased
@@ -70,15 +70,17 @@ async def gate(
         fetch_between(repo, change)
         repo = Repo.open(start)  # what was fetched may have made a shallow clone whole
     here = committed_workspace(repo, change.base, start, environ)
+    merged = after(here, change, changed, start)
+    places = roots(here, merged)
     with base_world(here, change, changed) as world:
-        integrity = _integrity(world, change)
-        found = affected(world, change, changed)
+        integrity = _integrity(world, change, places)
+        found = affected(world, change, changed, places)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
         gated = [await _judged(judge, world, change, one) for one in found]
         return GateReport(
             base=change.base,
             head=change.head,
-            first=_first(here, world, change, changed, found),
+            first=[*_first(here, world, change, changed, found), *rewritten(here, merged)],
             prompts=gated,
             integrity=integrity,
             notes=[
@@ -112,16 +114,12 @@ def _first(
             said += [f"{one.id}: {words}" for words in loosened(one.before, one.after)]
         if words := eased(world, change.head, one.before, changed).sentence():
             said.append(f"{one.id}: {words}")
-    code = sorted(path for path in changed if path.endswith(".py") and (world.top / path).is_file())
-    config = posixpath.normpath(posixpath.join(here.base, FILE_NAME))
-    said += [f"{config}: is changed; the base's holds"] if config in changed else []
-    return said + _planted(here, change, changed, code)
-
-
-def _planted(
-    here: Workspace, change: CommitRange, changed: Collection[str], code: Collection[str]
-) -> list[str]:
-    said = [f"{path}: is changed; the base's code is what runs" for path in code]
+    rubrics = {path for one in found if one.before for path in judging_files(world, one.before)}
+    code = {path for path in changed if path.endswith(".py") and (world.top / path).is_file()}
+    said += [
+        f"{path}: is changed; the base's is what judges" for path in sorted(rubrics & set(changed) - code)
+    ]
+    said += [f"{path}: is changed; the base's code is what runs" for path in sorted(code)]
     if brings_answers(here, change, changed):
         said.append(
             f"{posixpath.join(here.base, STATE)}: the change brings answers of its own; none of them is read"
@@ -129,7 +127,7 @@ def _planted(
     return said
 
 
-def _integrity(world: Workspace, change: CommitRange) -> list[Note]:
+def _integrity(world: Workspace, change: CommitRange, places: Collection[str]) -> list[Note]:
     """Check the release files that the change touches, and every commit of it that did.
 
     Raises:
@@ -138,7 +136,7 @@ def _integrity(world: Workspace, change: CommitRange) -> list[Note]:
     levels = {Severity.ERROR: "error", Severity.WARNING: "warning"}
     signers = signers_at(world.repo, change.base, world.config.require_signed)
     found: list[Finding] = []
-    for root in world.roots:
+    for root in places:
         if touches(world.repo, change, folder(root)):
             found += verify(world.repo, change.head, root=root, since=change.fork, signers=signers)
     if hidden := [one for one in found if one.severity == Severity.UNCHECKED]:

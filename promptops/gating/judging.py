@@ -12,6 +12,7 @@ from promptops.gated import GatedPrompt, Overruled
 from promptops.gating.affected import Affected
 from promptops.gating.policy import under
 from promptops.gating.standing import doubts, standing
+from promptops.gating.unjudged import unjudged
 from promptops.gitstore.releases import Releases
 from promptops.prompts.diff import diff
 from promptops.reading import Contender, frozen_contender
@@ -38,6 +39,12 @@ class Judge:
 
     async def judge(self, one: Affected, base: Releases, head: Releases) -> GatedPrompt:
         """Say what the gate says of one prompt; `base` and `head` are the release files of both commits."""
+        found = await self._judged(one, base, head)
+        policy = one.before or one.after
+        believed = not self.untrusted and (policy is None or policy.spec.gate.trust != "ci")
+        return _open(found, unjudged(one, self.world.config.live, base, head, believed=believed))
+
+    async def _judged(self, one: Affected, base: Releases, head: Releases) -> GatedPrompt:
         if one.problems:
             first = one.problems[0]
             where = f"{first.path}:{first.line}" if first.line else first.path
@@ -48,9 +55,10 @@ class Judge:
         except PromptopsError as error:
             return _said(one, "broken", str(error))
         # A branch that left the base before its last release has an older pointer, and does not move it.
-        moved = pointer if one.releases and pointer != live else None
+        touched = environment in one.moved
+        moved = pointer if touched and pointer != live else None
         baseline = frozen_contender(base, live) if live is not None else None
-        if one.releases and pointer is None and live is not None:
+        if touched and pointer is None and live is not None:
             words = (
                 f"v{live.version} is live, and the change deletes its release; go back by promptops rollback"
             )
@@ -58,7 +66,7 @@ class Judge:
         if moved is not None and moved.kind == "rollback":
             return self._rolled_back(one, moved, live)
         if one.after is None:
-            return _removed(one, live)
+            return _without_a_file(one, live, moved)
         if moved is not None and moved.digest != one.after.digest:
             return _said(one, "broken", _stale(one, moved))
         if one.before is None and live is None:
@@ -167,7 +175,10 @@ class Judge:
         """A prompt that the base does not have brings its own policy along: nobody else has one for it."""
         assert one.after is not None
         if moved is None:
-            return _said(one, "new", "nothing of it is live, and merging it releases nothing")
+            live = self.world.config.live
+            return _said(
+                one, "new", f"nothing of it is live in {live}, and merging it releases nothing there"
+            )
         if self.untrusted:
             return _said(one, "inconclusive", "a first release from outside is for a maintainer to make")
         side = Side(ref="PR", version=moved.version, digest=moved.digest)
@@ -218,12 +229,26 @@ def _said(
     )
 
 
-def _removed(one: Affected, live: Release | None) -> GatedPrompt:
+def _without_a_file(one: Affected, live: Release | None, moved: Release | None) -> GatedPrompt:
+    if moved is not None:
+        words = f"releases v{moved.version}, and has no file of it here that could be tested; bring it back"
+        return _said(one, "broken", words)
+    if one.before is None:
+        return _said(one, "unchanged", "has no file here, and what is live of it stays")
     if live is None:
         return _said(one, "removed", "its file is removed; nothing of it was live")
     return _said(
         one, "removed", f"its file is removed; v{live.version} stays live, programs go on loading it"
     )
+
+
+def _open(found: GatedPrompt, words: tuple[str, ...]) -> GatedPrompt:
+    """Leave open what was not tested; something graver stays what it is."""
+    if not words:
+        return found
+    if found.exit_code:
+        return found.model_copy(update={"said": [*found.said, *words]})
+    return found.model_copy(update={"status": "inconclusive", "said": [*words, *found.said]})
 
 
 def _stale(one: Affected, moved: Release) -> str:

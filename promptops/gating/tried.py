@@ -40,16 +40,16 @@ class Tried:
 
 
 def try_out(
-    world: Workspace, commit: str, paths: Mapping[str, str], *, seconds: int = SECONDS
+    world: Workspace, commit: str, paths: Mapping[str, str], *, root: str, seconds: int = SECONDS
 ) -> dict[str, Tried]:
     """Read these prompt files of a commit and render the base's samples with them, each file once.
 
-    `paths` leads from each to the file that it is in the base, empty where it is new.
+    `paths` leads from each to the file that it is in the base, empty where it is new; `root` is their prompts folder.
     One that kills the process, or takes too long, is a problem of its own; the rest is tried without it.
     """
     found: dict[str, Tried] = {}
     while left := {path: base for path, base in paths.items() if path not in found}:
-        for one in _child(world, commit, left, seconds):
+        for one in _child(world, commit, left, root, seconds):
             found[one.path] = one
         unfinished = [path for path in left if path not in found]
         if unfinished:  # they are tried in order: the first of them is what it died of
@@ -59,8 +59,11 @@ def try_out(
     return found
 
 
-def _child(world: Workspace, commit: str, paths: Mapping[str, str], seconds: int) -> Iterator[Tried]:
-    asked = {"folder": str(world.folder), "commit": commit, "paths": dict(paths), "seconds": seconds}
+def _child(
+    world: Workspace, commit: str, paths: Mapping[str, str], root: str, seconds: int
+) -> Iterator[Tried]:
+    where = {"folder": str(world.folder), "commit": commit, "root": root}
+    asked = {**where, "paths": dict(paths), "seconds": seconds}
     # -I: neither the current folder nor a variable of the caller decides what is imported.
     command = [sys.executable, "-I", "-m", "promptops.gating.child"]
     try:

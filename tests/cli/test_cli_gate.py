@@ -302,7 +302,8 @@ def test_configuration_and_code_are_the_bases(pull: Project, tmp_path: Path) -> 
     pull.commit()
     code, found = gated(pull)
     assert (code, planted.exists()) == (3, False)
-    assert "promptops.yaml: is changed; the base's holds" in found["first"]
+    words = "promptops.yaml: providers.bot.target is changed; the base's holds here, this once it is merged"
+    assert words in found["first"]
     assert "bots.py: is changed; the base's code is what runs" in found["first"]
     assert f"{ID}: scorer queue scores by another rule" in found["first"]
 
