@@ -112,7 +112,8 @@ class RunStopped(PromptopsError):
 class ProviderError(PromptopsError):
     """A model did not answer; `kind` is what a Failure is counted under.
 
-    `usage` is what the provider counted all the same, and bills; None where it said nothing of it.
+    `usage` is what the provider counted all the same, and bills; None where it said nothing of it. `cost` is what
+    that comes to in US dollars; None where nobody knows it.
     """
 
     exit_code = 7
@@ -121,6 +122,7 @@ class ProviderError(PromptopsError):
     def __init__(self, message: str, *, cause: str = "") -> None:
         self.cause = cause
         self.usage: Usage | None = None
+        self.cost: float | None = None
         super().__init__(message)
 
     @property

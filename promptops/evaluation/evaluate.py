@@ -34,6 +34,7 @@ from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
 from promptops.runs.replay import Arm, Arms, Progress, replay
+from promptops.runs.spending import Spending
 from promptops.samples import Pair, Sample, Score
 from promptops.version import tool_version
 
@@ -58,7 +59,6 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         ConfigError: a key is missing, a runtime is not installed.
     """
     workspace, limits = plan.workspace, plan.workspace.config.limits
-    budget = Budget(limits.budget_usd) if limits.budget_usd else None
     contenders = [one for one in (plan.baseline, plan.candidate) if one is not None]
     models = [one.prompt.spec.model for one in contenders]
     with ExitStack() as stack:
@@ -67,6 +67,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         spending = spending_of(plan)
         opening = Journal.open_when_free(folder, _header(plan), say=options.say, told=spending.add)
         journal = stack.enter_context(await opening)
+        budget = _budget(limits.budget_usd, spending)
         stack.enter_context(kept_ledger(plan, journal, spending))
         at_once = max(1, limits.concurrency)
         scoring = stack.enter_context(measuring(plan.scorers, limit=limits.scoring, most=at_once))
@@ -94,6 +95,11 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         report = advised(report_of(judged, look, spending, journal), judged.plan, judged.basis, look)
         journal.keep_report(report_json(report))
     return report
+
+
+def _budget(limit: float | None, spending: Spending) -> Budget | None:
+    """A budget holds for the whole run: what was paid before it was resumed counts."""
+    return Budget(limit, spent=spending.usd or 0.0, dearest=spending.dearest) if limit else None
 
 
 def _asking(

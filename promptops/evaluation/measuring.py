@@ -17,6 +17,7 @@ from promptops.evaluation.scoring import Measured, Placed
 from promptops.messages import Answer, Completion, Request
 from promptops.ports import Scorer
 from promptops.runs.replay import Asks
+from promptops.runs.retrying import Tally
 from promptops.samples import Pair, Sample, Score
 from promptops.scorers.watch import watching
 from promptops.scorers.workers import Scored, Workers, open_workers
@@ -164,9 +165,9 @@ class _Held:
     def __init__(self, asks: Asks, measuring: Measuring) -> None:
         self._asks, self._measuring = asks, measuring
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, tally: Tally) -> Answer:
         await self._measuring.room()
-        return await self._asks.answer(request)
+        return await self._asks.answer(request, tally)
 
 
 @contextmanager

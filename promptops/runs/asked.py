@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from promptops.errors import ProviderError
 from promptops.messages import Answer, Completion, Failure, Request
-from promptops.runs.retrying import Outcome
+from promptops.runs.retrying import Result, Tally
 
 _LONGEST_MESSAGE = 500
 
@@ -16,8 +16,8 @@ class Asked(ABC):
     """A provider around providers: what `ask` comes to, in the two forms that callers want."""
 
     @abstractmethod
-    async def ask(self, request: Request) -> Outcome:
-        """Ask, and say how often it took.
+    async def ask(self, request: Request, tally: Tally) -> Result:
+        """Ask, and count every attempt in `tally`.
 
         Raises:
             RunStopped: the run is to end.
@@ -29,21 +29,22 @@ class Asked(ABC):
         Raises:
             ProviderError: after all attempts. RunStopped: see `ask`.
         """
-        outcome = await self.ask(request)
-        if isinstance(outcome.result, ProviderError):
-            raise outcome.result
-        return outcome.result
+        result = await self.ask(request, Tally())
+        if isinstance(result, ProviderError):
+            raise result
+        return result
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, tally: Tally | None = None) -> Answer:
         """Answer, or say as a value, in one line, why there is no answer.
+
+        Whoever gives a `tally` has what was asked in vain also where nothing comes back.
 
         Raises:
             RunStopped: see `ask`.
         """
-        outcome = await self.ask(request)
-        result = outcome.result
+        tally = tally or Tally()
+        result = await self.ask(request, tally)
         if isinstance(result, Completion):
-            same = (result.attempts, result.lost) == (outcome.attempts, outcome.lost)
-            return result if same else replace(result, attempts=outcome.attempts, lost=outcome.lost)
+            return replace(result, attempts=tally.attempts, lost=tally.lost)
         message = " ".join(str(result).split())[:_LONGEST_MESSAGE]
-        return Failure(kind=result.kind, message=message, attempts=outcome.attempts, lost=outcome.lost)
+        return Failure(kind=result.kind, message=message, attempts=tally.attempts, lost=tally.lost)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from promptops.errors import Overloaded, ProviderError, Refused, RunStopped, TimedOut, Unreachable
 from promptops.messages import Completion, Request
-from promptops.runs.retrying import Outcome, Result, Told, Tools
+from promptops.runs.retrying import Result, Told, Tools
 
 # Failures that say something about the provider; the others may be the prompt's own doing and are for the
 # verdict.
@@ -145,13 +145,12 @@ class Breaker:
         else:
             self._ready_at = self._tools.clock() + self._first_wait * 2.0**self._failed_probes
 
-    def judge(self, outcome: Outcome) -> None:
+    def judge(self, error: Result) -> None:
         """Learn from a whole call.
 
         Raises:
             RunStopped: because of it, or of what happened meanwhile.
         """
-        error = outcome.result
         if isinstance(error, Completion):
             return
         if isinstance(error, Refused) and not error.only_this:

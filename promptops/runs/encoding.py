@@ -38,13 +38,9 @@ _FAILURE: _Types = {"kind": (str,), "message": (str,), "attempts": (int,)}
 _TOOL_CALL: _Types = {"id": (str,), "name": (str,), "arguments": (str,)}
 _USAGE: _Types = {field.name: (int, NoneType) for field in fields(Usage)}
 _PAIR: _Types = {"index": (int,), "sample_id": (str,), "baseline": (dict,), "candidate": (dict,)}
-_HALF: _Types = {
-    "index": (int,),
-    "sample_id": (str,),
-    "role": (str,),
-    "asked_at": (float, int),
-    "answer": (dict,),
-}
+_ONE_ARM: _Types = {"index": (int,), "sample_id": (str,), "role": (str,)}
+_HALF: _Types = {**_ONE_ARM, "asked_at": (float, int), "answer": (dict,)}
+_UNANSWERED: _Types = {**_ONE_ARM, "failure": (dict,)}
 
 Role = Literal["baseline", "candidate"]
 
@@ -58,6 +54,19 @@ class Half:
     role: Role
     asked_at: float
     answer: Completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """What one arm of a pair was asked in vain, in a call that ended the run or was cut off by its end."""
+
+    index: int
+    sample_id: str
+    role: Role
+    failure: Failure
+
+
+Line = Pair | Half | Unanswered
 
 
 def to_line(value: Mapping[str, Any]) -> bytes:
@@ -108,28 +117,30 @@ def pair_from_dict(value: Any) -> Pair:
     )
 
 
-def half_to_dict(half: Half) -> dict[str, Any]:
-    """Return one answer of a pair as JSON values."""
-    return {
-        "index": half.index,
-        "sample_id": half.sample_id,
-        "role": half.role,
-        "asked_at": half.asked_at,
-        "answer": answer_to_dict(half.answer),
-    }
+def line_to_dict(line: Line) -> dict[str, Any]:
+    """Return what a line of a journal holds as JSON values."""
+    if isinstance(line, Pair):
+        return pair_to_dict(line)
+    one_arm = {name: getattr(line, name) for name in _ONE_ARM}
+    if isinstance(line, Half):
+        return {**one_arm, "asked_at": line.asked_at, "answer": answer_to_dict(line.answer)}
+    return {**one_arm, "failure": answer_to_dict(line.failure)}
 
 
-def line_from_dict(value: Any) -> Pair | Half:
-    """Return what a line of a journal holds; a single answer is known by its `role`.
+def line_from_dict(value: Any) -> Line:
+    """Return what a line of a journal holds; what is of one arm only is known by its `role`.
 
     Raises:
-        ValueError: it is exactly neither.
+        ValueError: it is exactly none of them.
     """
     if not isinstance(value, dict) or "role" not in value:
         return pair_from_dict(value)
-    read = _exactly(value, _HALF, what="an answer of a pair")
+    failed = "failure" in value
+    read = _exactly(value, _UNANSWERED if failed else _HALF, what="an answer of a pair")
     if read["index"] < 0 or read["role"] not in ("baseline", "candidate"):
         raise ValueError("an answer of a pair is of no pair")
+    if failed:
+        return Unanswered(**{**read, "failure": _failure_from_dict(read["failure"])})
     return Half(**{**read, "answer": completion_from_dict(read["answer"])})
 
 
@@ -168,8 +179,12 @@ def answer_from_dict(value: Any) -> Answer:
         ValueError: it is not exactly one.
     """
     if isinstance(value, dict) and "kind" in value:
-        return Failure(**_with_lost(_exactly(value, _and(_SELDOM, value, _FAILURE), what="a failure")))
+        return _failure_from_dict(value)
     return completion_from_dict(value)
+
+
+def _failure_from_dict(value: Any) -> Failure:
+    return Failure(**_with_lost(_exactly(value, _and(_SELDOM, value, _FAILURE), what="a failure")))
 
 
 def completion_from_dict(value: Any) -> Completion:

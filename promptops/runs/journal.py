@@ -2,9 +2,9 @@
 
 Lines are appended in finishing order, each by one write, so a killed run loses at most the line it was
 writing: a last line without its line feed is dropped. The first answer of a pair has a line of its own, so
-that a resumed run asks for the other one only. Anything else that is wrong is an IntegrityError with its line
-number, never a guess. In memory is one number a pair: where its line begins. A later line for the same index
-wins.
+that a resumed run asks for the other one only; so has what was asked in vain when the run ended, which is paid.
+Anything else that is wrong is an IntegrityError with its line number, never a guess. In memory is one number a
+pair: where its line begins. A later line for the same index wins.
 """
 
 from __future__ import annotations
@@ -19,19 +19,12 @@ from typing import Any, Self
 
 from promptops.errors import IntegrityError, PromptopsError, RunStopped
 from promptops.messages import Answer, Failure
-from promptops.runs.encoding import (
-    Half,
-    from_line,
-    half_to_dict,
-    line_from_dict,
-    pair_to_dict,
-    to_line,
-)
+from promptops.runs.encoding import Half, Line, Unanswered, from_line, line_from_dict, line_to_dict, to_line
 from promptops.runs.header import check_header, put, read_header, write_header
 from promptops.runs.locking import is_at, lock
 from promptops.samples import Pair
 
-Told = Callable[[Pair | Half], None]
+Told = Callable[[Line], None]
 
 _ABSENT = -(2**63)
 # A larger index is damage, and must not make the list of offsets as long as itself.
@@ -150,25 +143,15 @@ class Journal:
         found = [self._line(one, index) for one in begins]
         return tuple(half for half in found if isinstance(half, Half))
 
-    def append(self, pair: Pair) -> None:
-        """Write one finished pair.
+    def append(self, line: Line) -> None:
+        """Write a finished pair, one answer of a pair whose other one is not there, or what was asked in vain.
 
         Raises:
             RunStopped: the disk is full or gone; every line before this one is whole.
         """
         begins = self._size
-        self._write(to_line(pair_to_dict(pair)))
-        self._note(pair, begins)
-
-    def append_half(self, half: Half) -> None:
-        """Write one answer of a pair of which the other one is not there yet, or failed.
-
-        Raises:
-            RunStopped: as `append`.
-        """
-        begins = self._size
-        self._write(to_line(half_to_dict(half)))
-        self._note(half, begins)
+        self._write(to_line(line_to_dict(line)))
+        self._note(line, begins)
 
     def _write(self, line: bytes) -> None:
         try:
@@ -252,7 +235,7 @@ class Journal:
             self._note(found, self._size)
             self._size += len(line)
 
-    def _line(self, begins: int, index: int) -> Pair | Half:
+    def _line(self, begins: int, index: int) -> Line:
         self._reader.seek(begins)
         try:
             found = line_from_dict(from_line(self._reader.readline()))
@@ -267,8 +250,10 @@ class Journal:
     def _offset(self, index: int) -> int:
         return self._offsets[index] if index < len(self._offsets) else _ABSENT
 
-    def _note(self, found: Pair | Half, begins: int) -> None:
+    def _note(self, found: Line, begins: int) -> None:
         self._told(found)
+        if isinstance(found, Unanswered):
+            return
         if isinstance(found, Half):
             self._halves[_both(found.index)[found.role == "candidate"]] = begins
             return
@@ -290,7 +275,7 @@ class Journal:
         self.close()
 
 
-def _ignore(line: Pair | Half) -> None:
+def _ignore(line: Line) -> None:
     pass
 
 

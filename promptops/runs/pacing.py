@@ -1,8 +1,8 @@
 """A provider around a provider: slots, budget, breaker, limits a minute and retries, put together in one place.
 
     slot        calls at once, fewer while the server has too many                    limiting.Slots
-    budget      what the call may cost stays within the limit                         budget.Budget
     attempts    one deadline, bounded retries                                         retrying.Retrying
+      budget    what the attempt may cost stays within the limit                      budget.Budget
       breaker   while the provider is down, one attempt at a time                     breaking.Breaker
       rates     requests and tokens a minute                                          limiting.Rates
       asked     promptops.providers: once
@@ -17,14 +17,13 @@ import random as _random
 import time
 from collections.abc import Awaitable, Callable
 
-from promptops.messages import Completion, Request
+from promptops.messages import Request
 from promptops.ports import Provider
 from promptops.runs.asked import Asked
 from promptops.runs.breaking import OUTAGE, PROBES, Breaker
-from promptops.runs.budget import Budget
-from promptops.runs.ceiling import ceiling
+from promptops.runs.budget import Budget, Purse
 from promptops.runs.limiting import Rates, Slots
-from promptops.runs.retrying import Outcome, Patience, Price, Result, Retrying, Told, Tools, Turns
+from promptops.runs.retrying import Patience, Price, Result, Retrying, Tally, Told, Tools, Turns
 
 
 class Paced(Asked):
@@ -34,8 +33,8 @@ class Paced(Asked):
     one of the `at_once` slots, for the share of a minute or for a breaker, which is our own doing. A call keeps
     its slot while it pauses, so an overloaded server is asked less. `stop_after` calls in a row without an
     answer, each after all its attempts, open the breaker; when `probes` more get none over `outage` seconds, the
-    run stops. `price` gives the US dollars of an answer by the name of the model that answered; `seen` is told of
-    every attempt, and people are told by `say` when the breaker opens.
+    run stops. `price` gives the US dollars of an answer by the name of the model that answered; people are told by
+    `say` when the breaker opens.
     Clock, sleep and randomness are arguments for tests.
     """
 
@@ -54,14 +53,12 @@ class Paced(Asked):
         tokens_per_minute: float | None = None,
         price: Price | None = None,
         budget: Budget | None = None,
-        seen: Told | None = None,
         say: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = _random.random,
     ) -> None:
         tools = Tools(clock=clock, sleep=sleep, random=random)
-        self._budget, self._price = budget, price
         self.slots = Slots(at_once)
         self.breaker = Breaker(
             name=name,
@@ -72,7 +69,10 @@ class Paced(Asked):
             say=say,
             tools=tools,
         )
-        turns: list[Turns] = [self.breaker]
+        turns: list[Turns] = [] if budget is None else [Purse(budget, price)]
+        turns.append(
+            self.breaker
+        )  # after the budget: who asks whether the provider is back must not wait for money
         if requests_per_minute is not None or tokens_per_minute is not None:
             turns.append(Rates(requests=requests_per_minute, tokens=tokens_per_minute, tools=tools))
         turns.append(self.slots)  # last: what it learns is of the moment an attempt is sent
@@ -82,30 +82,20 @@ class Paced(Asked):
             patience=Patience(deadline=deadline, attempts=attempts),
             turns=_InTurn(turns),
             price=price,
-            seen=seen,
             tools=tools,
         )
 
-    async def ask(self, request: Request) -> Outcome:
-        """Ask, and say how often it took.
+    async def ask(self, request: Request, tally: Tally) -> Result:
+        """Ask, and count every attempt in `tally`.
 
         Raises:
             RunStopped: the provider refuses us, is down, or the budget is reached.
         """
         async with self.slots.one():
             self.breaker.check()
-            if self._budget is None:
-                outcome = await self._retrying.ask(request)
-            else:
-                async with self._budget.one_call(self._ceiling(request)) as charge:
-                    outcome = await self._retrying.ask(request)
-                    if isinstance(outcome.result, Completion) or outcome.lost.usd:
-                        charge(outcome.cost)
-            self.breaker.judge(outcome)
-        return outcome
-
-    def _ceiling(self, request: Request) -> float | None:
-        return None if self._price is None else ceiling(request, self._price)
+            result = await self._retrying.ask(request, tally)
+            self.breaker.judge(result)
+        return result
 
 
 class _InTurn:

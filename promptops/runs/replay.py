@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -19,10 +20,11 @@ from promptops.errors import IntegrityError, RunStopped
 from promptops.messages import NOTHING_LOST, Answer, Completion, Failure, Request
 from promptops.runs.cache import Cache
 from promptops.runs.cachekey import cache_key
-from promptops.runs.encoding import Half, Role
+from promptops.runs.encoding import Half, Role, Unanswered
 from promptops.runs.flow import run_all
 from promptops.runs.journal import Journal, is_final
 from promptops.runs.recorded import NO_BASELINE, recorded_answer
+from promptops.runs.retrying import Tally
 from promptops.runs.standing import Standing, are_of_two_models, of_one_model
 from promptops.samples import Pair, Sample
 
@@ -32,9 +34,9 @@ _SAME_RUN = 86400.0
 
 
 class Asks(Protocol):
-    """What promptops.runs.pacing.Paced does: an answer, or why there is none, as a value."""
+    """What promptops.runs.pacing.Paced does: an answer, or why there is none, as a value; attempts are counted."""
 
-    async def answer(self, request: Request) -> Answer: ...
+    async def answer(self, request: Request, tally: Tally) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,15 +281,39 @@ class _Replay:
         """Ask for what is missing, side by side, and keep every answer before anything else can happen.
 
         So a killed run finds in its journal whatever was answered before it asked for more: half a pair (even
-        if the other arm ends the run, or fails), or a whole one.
+        if the other arm ends the run, or fails), or a whole one. Where the run ends here, what was asked in vain is
+        kept, too: it may have been paid.
         """
-        while missing := pair.missing:
-            if len(missing) == 1:
-                self._keep(pair, await _answered(missing[0]))
+        tallies: dict[Role, Tally] = {}
+
+        async def answered(question: _Question) -> tuple[_Question, Answer]:
+            tally = tallies[question.role] = Tally()
+            return question, await question.arm.asks.answer(question.request, tally)
+
+        try:
+            while missing := pair.missing:
+                if len(missing) == 1:
+                    self._keep(pair, await answered(missing[0]))
+                    continue
+                if _second_first(self.seed, pair.sample.sample_id):
+                    missing.reverse()
+                await run_all(answered, missing, lambda one: self._keep(pair, one), at_once=2)
+        except BaseException:
+            self._keep_unanswered(pair, tallies)
+            raise
+
+    def _keep_unanswered(self, pair: _Open, tallies: Mapping[Role, Tally]) -> None:
+        """Write what was asked and no answer came to; an answer that came is written already."""
+        for role, tally in tallies.items():
+            failure = pair.answers.get(role) or Failure(
+                kind="stopped", message="the run ended", attempts=tally.attempts, lost=tally.lost
+            )
+            if self.journal is None or not isinstance(failure, Failure) or not failure.attempts:
                 continue
-            if _second_first(self.seed, pair.sample.sample_id):
-                missing.reverse()
-            await run_all(_answered, missing, lambda answered: self._keep(pair, answered), at_once=2)
+            with suppress(RunStopped):  # what ended the run is what people have to read
+                self.journal.append(
+                    Unanswered(index=pair.index, sample_id=pair.sample.sample_id, role=role, failure=failure)
+                )
 
     def _keep(self, pair: _Open, answered: tuple[_Question, Answer]) -> None:
         question, answer = answered
@@ -295,7 +321,7 @@ class _Replay:
         if isinstance(answer, Completion):
             asked_at = self.now()
             if self.journal is not None and not (pair.is_whole and all(map(is_final, pair.answers.values()))):
-                self.journal.append_half(_half(pair, question.role, asked_at, answer))
+                self.journal.append(_half(pair, question.role, asked_at, answer))
             if self.cache is not None:
                 self.cache.put(question.key, answer, asked_at)
         if pair.is_whole:
@@ -304,10 +330,6 @@ class _Replay:
     def _write(self, pair: _Open) -> None:
         if self.journal is not None:
             self.journal.append(pair.done().pair)
-
-
-async def _answered(question: _Question) -> tuple[_Question, Answer]:
-    return question, await question.arm.asks.answer(question.request)
 
 
 def _ask_for_one_model(questions: Sequence[_Question]) -> bool:
@@ -350,7 +372,9 @@ def _after(progress: Progress, done: _Done) -> Progress:
     by_role = {"baseline": done.pair.baseline, "candidate": done.pair.candidate}
     answers = [answer for role, answer in by_role.items() if role not in done.halves]
     asked = [answer for answer in answers if not _cached(answer) and answer.attempts]
-    costs = [answer.cost for answer in asked if isinstance(answer, Completion)]
+    costs = [answer.lost.usd for answer in asked] + [
+        answer.cost or 0.0 for answer in asked if isinstance(answer, Completion)
+    ]
     return replace(
         progress,
         done=progress.done + 1,
@@ -358,7 +382,7 @@ def _after(progress: Progress, done: _Done) -> Progress:
         failures=progress.failures + sum(isinstance(answer, Failure) for answer in asked),
         cached=progress.cached + sum(map(_cached, answers)),
         imported=progress.imported + done.imported,
-        spent=progress.spent + sum(cost for cost in costs if cost is not None),
+        spent=progress.spent + sum(costs),
     )
 
 

@@ -49,17 +49,6 @@ class Turns(Protocol):
         ...
 
 
-class AtOnce:
-    """Holds nobody back."""
-
-    async def turn(self, request: Request) -> Told:
-        return _ignore
-
-
-def _ignore(result: Result | None) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """Clock, sleep and randomness; arguments, so that tests pass no time."""
@@ -69,19 +58,22 @@ class Tools:
     random: Callable[[], float] = _random.random
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a call in the end, how often it was asked, and what that cost besides the answer."""
+@dataclass(slots=True)
+class Tally:
+    """The attempts of one call, counted as they are made, and what those cost that no answer came to.
 
-    result: Result
-    attempts: int
+    It is the caller's, who so has it also of a call that ends the run or is cancelled.
+    """
+
+    attempts: int = 0
     lost: Lost = NOTHING_LOST
 
-    @property
-    def cost(self) -> float | None:
-        """US dollars of all attempts as far as they are known, None where nothing of it is."""
-        cost = self.result.cost if isinstance(self.result, Completion) else None
-        return cost if not self.lost.usd else (cost or 0.0) + self.lost.usd
+    def lose(self, result: Result | None) -> None:
+        """Count what an attempt cost; None is one that was cancelled."""
+        if isinstance(result, Completion):
+            return
+        known = None if result is None else result.cost
+        self.lost += Lost(unknown=1) if known is None else Lost(usd=known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +85,7 @@ class Patience:
 
 
 class Retrying:
-    """Asks `provider` with patience. `price` gives the US dollars of an answer by the model that answered.
-
-    `seen` is told of every attempt, answered or not, for those who keep count.
-    """
+    """Asks `provider` with patience. `price` gives the US dollars of an answer by the model that answered."""
 
     def __init__(
         self,
@@ -104,35 +93,33 @@ class Retrying:
         *,
         name: str,
         patience: Patience,
-        turns: Turns | None = None,
-        price: Price | None = None,
-        seen: Told | None = None,
-        tools: Tools | None = None,
+        turns: Turns,
+        price: Price | None,
+        tools: Tools,
     ) -> None:
         self._provider, self._name, self._patience = provider, name, patience
-        self._turns, self._price, self._seen = turns or AtOnce(), price, seen or _ignore
-        self._tools = tools or Tools()
+        self._turns, self._price, self._tools = turns, price, tools
 
-    async def ask(self, request: Request) -> Outcome:
-        """Ask until there is an answer, or say what the last attempt came to."""
+    async def ask(self, request: Request, tally: Tally) -> Result:
+        """Ask until there is an answer, or return what the last attempt came to."""
         clock, deadline = self._tools.clock, self._patience.deadline
-        spent, tried, last, lost = 0.0, 0, "", NOTHING_LOST
+        spent, tried, last = 0.0, 0, ""
         while True:
             told = await self._turns.turn(request)
             begun, tried = clock(), tried + 1
+            tally.attempts += 1
             result = None
             try:
                 result = await self._try(request, attempt=tried, seconds=deadline - spent, last=last)
             finally:
+                tally.lose(result)
                 told(result)
-            self._seen(result)
             left = deadline - spent - (clock() - begun)
             if isinstance(result, Completion):
-                return Outcome(result=result, attempts=tried, lost=lost)
-            lost += self._lost(request, result)
+                return result
             pause = self._pause(result, tried=tried, left=left)
             if pause is None or pause >= left:
-                return Outcome(result=self._explained(result, left=left), attempts=tried, lost=lost)
+                return self._explained(result, left=left)
             last = f", the last attempt: {result}"
             await self._tools.sleep(pause)
             spent += clock() - begun
@@ -143,6 +130,7 @@ class Retrying:
             async with asyncio.timeout(seconds) as limit:
                 answer = await self._provider.complete(request)
         except ProviderError as error:
+            error.cost = self._cost(request, error)
             return error
         except TimeoutError:
             if not limit.expired():
@@ -154,14 +142,12 @@ class Retrying:
             cost = self._price(answer.model, answer.usage)
         return replace(answer, attempts=attempt, seconds=took, cost=cost)
 
-    def _lost(self, request: Request, error: ProviderError) -> Lost:
+    def _cost(self, request: Request, error: ProviderError) -> float | None:
         """Price an attempt that no answer came to, by what its provider counted."""
         known = None
         if error.usage is not None and self._price is not None:
             known = self._price(request.model, error.usage)
-        if known is not None:
-            return Lost(usd=known)
-        return NOTHING_LOST if _is_turned_away(error) else Lost(unknown=1)
+        return 0.0 if known is None and _is_turned_away(error) else known
 
     def _pause(self, error: ProviderError, *, tried: int, left: float) -> float | None:
         """Return the seconds to wait before the next attempt, None when there is to be none."""

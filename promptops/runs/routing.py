@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from promptops.errors import ProviderError, RunStopped, family_of
-from promptops.messages import NOTHING_LOST, Completion, Request
+from promptops.messages import Request
 from promptops.runs.asked import Asked
 from promptops.runs.pacing import Paced
-from promptops.runs.retrying import Outcome
+from promptops.runs.retrying import Result, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,30 +31,25 @@ class Routed(Asked):
     def __init__(self, ways: Sequence[Way], *, on: Collection[str]) -> None:
         self._ways, self._on = tuple(ways), frozenset(on)
 
-    async def ask(self, request: Request) -> Outcome:
-        """Ask until one answers; attempts are those of all that were asked.
+    async def ask(self, request: Request, tally: Tally) -> Result:
+        """Ask until one answers, and count every attempt, whoever got it, in `tally`.
 
         Raises:
             RunStopped: the budget is reached, or one that may not be passed over ends the run.
         """
-        attempts, lost = 0, NOTHING_LOST
         *others, last = self._ways
         for way in others:
-            outcome = await self._ask(way, request)
-            if outcome is None:
-                continue
-            attempts, lost = attempts + outcome.attempts, lost + outcome.lost
-            if not self._goes_on(outcome.result):
-                return replace(outcome, attempts=attempts, lost=lost)
-        outcome = await last.paced.ask(replace(request, model=last.model))
-        return replace(outcome, attempts=attempts + outcome.attempts, lost=lost + outcome.lost)
+            result = await self._ask(way, request, tally)
+            if result is not None and not self._goes_on(result):
+                return result
+        return await last.paced.ask(replace(request, model=last.model), tally)
 
-    async def _ask(self, way: Way, request: Request) -> Outcome | None:
+    async def _ask(self, way: Way, request: Request, tally: Tally) -> Result | None:
         """Ask one that others stand behind; None when it is passed over."""
         if self._is_down(way):
             return None
         try:
-            return await way.paced.ask(replace(request, model=way.model))
+            return await way.paced.ask(replace(request, model=way.model), tally)
         except RunStopped:
             if self._is_down(way):
                 return None
@@ -63,7 +58,7 @@ class Routed(Asked):
     def _is_down(self, way: Way) -> bool:
         return way.paced.breaker.is_open and self._goes_on(way.paced.breaker.last)
 
-    def _goes_on(self, result: Completion | ProviderError | None) -> bool:
+    def _goes_on(self, result: Result | None) -> bool:
         if not isinstance(result, ProviderError):
             return False
         return result.kind in self._on or family_of(result.kind) in self._on

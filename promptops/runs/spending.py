@@ -1,7 +1,8 @@
 """What a run has asked and paid, summed up from the lines of its journal: the ledger of a run.
 
 Who finished first, and how often the run was killed and resumed, makes no difference: lines that are read count as
-they did when they were written, half a pair and a failure that was asked again later too. Only what a provider
+they did when they were written, half a pair, a failure that was asked again later and what the end of the run cut off
+too. Only what a provider
 counted is counted here; what it did not say stays unknown and is never 0, also of attempts that it began to answer.
 """
 
@@ -11,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptops.messages import Answer, Completion, Failure
-from promptops.runs.encoding import Half
+from promptops.runs.encoding import Half, Line, Unanswered
 from promptops.runs.journal import is_final
-from promptops.samples import Pair
 
 # Whole numbers of these are summed, because a sum of floats would tell who finished first.
 _PARTS_OF_A_DOLLAR = 10**12
@@ -106,18 +106,20 @@ def _more(known: int | None, added: int | None) -> int | None:
 class Spending:
     """Accounts by arm and by the model that answered ("" for calls that nobody did); grows with every line.
 
-    `list_price` tells what a cached answer costs that was kept without a price.
+    `dearest` is what the dearest answer cost that was asked for, None while no price is known. `list_price` tells
+    what a cached answer costs that was kept without a price.
     """
 
     list_price: ListPrice = lambda _arm, _answer: None
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    dearest: float | None = None
     # What was counted of pairs of which more lines are to come.
     _open: dict[int, dict[str, Answer]] = field(default_factory=dict)
 
-    def add(self, line: Pair | Half) -> None:
+    def add(self, line: Line) -> None:
         """Take a line of a journal; an answer that stands in several lines of its pair was given once."""
-        if isinstance(line, Half):
-            self._once(line.index, line.role, line.answer)
+        if isinstance(line, Half | Unanswered):
+            self._once(line.index, line.role, line.answer if isinstance(line, Half) else line.failure)
             return
         self._once(line.index, "baseline", line.baseline)
         self._once(line.index, "candidate", line.candidate)
@@ -140,8 +142,10 @@ class Spending:
                 self._account(arm, "").count(answer, None)
             return
         cost = answer.cost
-        if cost is None and answer.cached:
-            cost = self.list_price(arm, answer)
+        if answer.cached:
+            cost = self.list_price(arm, answer) if cost is None else cost
+        elif cost is not None:
+            self.dearest = max(cost, self.dearest or 0.0)
         self._account(arm, answer.model).count(answer, cost)
 
     def _account(self, arm: str, model: str) -> Account:

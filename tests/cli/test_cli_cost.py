@@ -94,8 +94,17 @@ def test_half_a_pair_is_paid_for_also_where_the_run_ended_before_the_other_half(
     paid.edit("    right = message", refuse + "    right = message", name="bots.py")
     assert paid.run("test").code == 7
     (journal,) = paid.path.glob(".promptops/runs/*/pairs.jsonl")
-    halves = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert halves
-    assert {half.get("role") for half in halves} == {"baseline"}
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    halves = [line for line in lines if "answer" in line]
+    assert {half["role"] for half in halves} == {"baseline"}
     found = ledger(paid)
-    assert (found["calls"], found["usd"]) == (len(halves), pytest.approx(len(halves) * EACH))
+    assert (found["calls"], found["usd"]) == (paid.calls(), pytest.approx(len(halves) * EACH))
+
+
+def test_a_budget_holds_for_the_whole_run_also_where_it_is_resumed(paid: Project) -> None:
+    paid.write("promptops.yaml", PRICED.replace("limits: {", "limits: {budget_usd: 0.1, "))
+    assert paid.run("test").code == 7
+    calls = paid.calls()
+    again = paid.run("test")
+    assert (again.code, paid.calls()) == (7, calls)
+    assert "the budget of $0.10 is reached: $0.0" in again.err

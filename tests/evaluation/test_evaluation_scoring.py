@@ -21,6 +21,7 @@ from promptops.messages import Answer, Completion, Failure, Request
 from promptops.prompts.model import ScorerSpec
 from promptops.prompts.parse import parse_prompt
 from promptops.runs.replay import Arm, Arms, replay
+from promptops.runs.retrying import Tally
 from promptops.samples import Pair, Sample, Score
 from promptops.scorers.build import Recipe
 
@@ -199,7 +200,7 @@ class Asked:
     def __init__(self) -> None:
         self.calls = 0
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, tally: Tally) -> Answer:
         self.calls += 1
         await asyncio.sleep(0)
         return answer("a")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reliability_help import CHAT, CHAT_STREAMED, WAYS, Way, ask, request
+from reliability_help import CHAT, CHAT_STREAMED, WAYS, Way, ask, request, write_project
 
 from promptops.errors import RunStopped
 from promptops.evaluation.arms import open_endpoints
@@ -94,7 +97,7 @@ def test_a_call_that_never_was_answered_tells_what_it_cost(tmp_path) -> None:
 
 
 def test_the_budget_sees_what_was_paid_for_nothing(tmp_path: Path) -> None:
-    budget = Budget(2.5 * EACH)
+    budget = Budget(0.75)
     with serve(spoiled()) as server:
         subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
         entry = CHAT.entry(server.url, PRICES)
@@ -107,6 +110,30 @@ def test_the_budget_sees_what_was_paid_for_nothing(tmp_path: Path) -> None:
                 for _ in range(9):
                     await endpoints["it/tiny"].paced.answer(request())
 
-        with pytest.raises(RunStopped, match="budget"):
+        with pytest.raises(RunStopped, match=r"the budget of .* is reached"):
             asyncio.run(main())
+    assert 2 <= server.count <= 5, "a request can cost 0.5 for its max_tokens and a little for its bytes"
     assert budget.spent == pytest.approx(server.count * EACH)
+
+
+@pytest.mark.parametrize("how", ["refused", "interrupted"])
+def test_what_ends_a_run_in_the_middle_of_a_call_is_in_its_ledger(tmp_path: Path, how: str) -> None:
+    last = status(401, "wrong key") if how == "refused" else faults.silence()
+    with serve(*[answer()] * 3, faults.cut(), last) as server:
+        write_project(tmp_path, CHAT.entry(server.url, PRICES), samples=9, limits="concurrency: 1")
+        command = [sys.executable, "-P", "-m", "promptops", "test", "support"]
+        test = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        while server.count < 5:
+            assert test.poll() is None
+            time.sleep(0.01)
+        if how == "interrupted":
+            test.send_signal(signal.SIGINT)
+        test.communicate()
+        assert server.count == 5
+    assert test.returncode == (7 if how == "refused" else 130)
+    (file,) = tmp_path.glob(".promptops/runs/*/spend.json")
+    ledger = json.loads(file.read_text(encoding="utf-8"))
+    assert (ledger["calls"], ledger["failures"], ledger["usd"]) == (5, 1, pytest.approx(3 * EACH))
+    assert ledger["unknown_attempts"] == (1 if how == "refused" else 2), (
+        "of what was cut off nobody knows the cost"
+    )

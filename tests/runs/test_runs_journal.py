@@ -20,6 +20,7 @@ from promptops.errors import IntegrityError, PromptopsError
 from promptops.messages import Answer, Completion, Failure, Lost, ToolCall, Usage
 from promptops.runs.encoding import (
     Half,
+    Unanswered,
     answer_from_dict,
     answer_to_dict,
     from_line,
@@ -228,7 +229,7 @@ def test_who_waits_for_a_run_that_is_deleted_begins_anew(folder) -> None:
 def test_a_single_answer_is_found_until_its_pair_is_final(folder) -> None:
     half = Half(index=3, sample_id="smp_3", role="candidate", asked_at=5.5, answer=said("c"))
     with Journal.open(folder, HEADER) as journal:
-        journal.append_half(half)
+        journal.append(half)
         journal.append(Pair(index=3, sample_id="smp_3", baseline=LOST, candidate=said("c")))
         assert journal.halves(3) == (half,)
     with Journal.open(folder, HEADER) as journal:
@@ -240,6 +241,16 @@ def test_a_single_answer_is_found_until_its_pair_is_final(folder) -> None:
         assert journal.halves(3) == ()
 
 
+def test_what_was_asked_in_vain_is_told_and_stands_for_no_answer(folder) -> None:
+    vain = Unanswered(index=3, sample_id="smp_3", role="candidate", failure=LOST)
+    told: list[Any] = []
+    with Journal.open(folder, HEADER) as journal:
+        journal.append(vain)
+    with Journal.open(folder, HEADER, told=told.append) as journal:
+        assert (3 in journal, journal.complete(3), journal.halves(3)) == (False, False, ())
+    assert told == [vain]
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -249,12 +260,15 @@ def test_a_single_answer_is_found_until_its_pair_is_final(folder) -> None:
         (b'"asked_at":5.5', b'"asked_at":"now"'),
         (b'"asked_at":5.5,', b""),
         (b'"text":"c"', b'"words":"c"'),
+        (b'"failure":', b'"answer":'),
+        (b'"kind":', b'"king":'),
     ],
 )
 def test_a_single_answer_that_is_none_is_named(folder, before, after) -> None:
     half = Half(index=3, sample_id="smp_3", role="candidate", asked_at=5.5, answer=said("c"))
+    vain = Unanswered(index=3, sample_id="smp_3", role="candidate", failure=LOST)
     with Journal.open(folder, HEADER) as journal:
-        journal.append_half(half)
+        journal.append(vain if b"failure" in before or b"kind" in before else half)
     whole = (folder / "pairs.jsonl").read_bytes()
     assert before in whole
     (folder / "pairs.jsonl").write_bytes(whole.replace(before, after))

@@ -20,6 +20,7 @@ from promptops.errors import (
 from promptops.messages import Completion, Failure, Lost, Request, Usage
 from promptops.runs.budget import Budget
 from promptops.runs.pacing import Paced
+from promptops.runs.retrying import Tally
 
 REQUEST = Request(model="m", messages=())
 
@@ -232,10 +233,29 @@ def test_no_more_calls_than_allowed_are_under_way(time) -> None:
     assert provider.most == 5
 
 
-def test_every_attempt_is_seen_by_those_who_count(script, time) -> None:
-    seen: list[Any] = []
-    answer(script(Overloaded("busy"), Truncated("cut"), "x"), time, seen=seen.append)
-    assert [type(one) for one in seen] == [Overloaded, Truncated, Completion]
+def test_what_was_asked_is_counted_also_where_nothing_comes_back(script, time) -> None:
+    tally = Tally()
+    provider = script(Overloaded("busy"), Truncated("cut"), Refused("wrong key"))
+    with pytest.raises(RunStopped, match="wrong key"):
+        asyncio.run(paced(provider, time).answer(REQUEST, tally))
+    assert tally == Tally(attempts=3, lost=Lost(unknown=1))
+
+
+def test_an_attempt_that_is_cancelled_is_counted_and_of_unknown_cost(time) -> None:
+    class Hanging:
+        async def complete(self, request: Request) -> Completion:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async def main() -> Tally:
+        tally = Tally()
+        call = asyncio.create_task(paced(Hanging(), time).answer(REQUEST, tally))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        return tally
+
+    assert asyncio.run(main()) == Tally(attempts=1, lost=Lost(unknown=1))
 
 
 def test_as_a_provider_it_raises_what_was_left(script, time) -> None:

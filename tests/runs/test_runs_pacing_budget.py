@@ -1,4 +1,4 @@
-"""The budget: who is admitted while others are under way, and when it is reached."""
+"""The budget: which attempt is admitted while others are under way, and when it is reached."""
 
 from __future__ import annotations
 
@@ -6,29 +6,36 @@ import asyncio
 
 import pytest
 
-from promptops.errors import RunStopped
-from promptops.messages import Completion, Message, Request, ToolSpec, Usage
+from promptops.errors import Overloaded, RunStopped, Truncated
+from promptops.messages import Completion, Failure, Message, Request, ToolSpec, Usage
 from promptops.runs.budget import Budget
 from promptops.runs.ceiling import ceiling
 from promptops.runs.pacing import Paced
 
 
-def test_a_call_that_may_not_fit_waits_for_those_under_way_which_may_cost_less() -> None:
+def costing(cost: float | None) -> Completion:
+    return Completion(text="x", finish_reason="stop", model="m", cost=cost)
+
+
+async def spend(budget: Budget, cost: float | None, most: float | None = None) -> None:
+    (await budget.admit(most))(costing(cost))
+
+
+def test_an_attempt_that_may_not_fit_waits_for_those_under_way_which_may_cost_less() -> None:
     async def main() -> None:
         budget = Budget(1.0)
-        async with budget.one_call() as charge:
-            charge(0.4)
+        await spend(budget, 0.4)
         costs = [0.1] * 5
         most = under_way = 0
 
         async def call() -> None:
             nonlocal most, under_way
-            async with budget.one_call() as charge:
-                under_way += 1
-                most = max(most, under_way)
-                await asyncio.sleep(0)
-                under_way -= 1
-                charge(costs.pop())
+            told = await budget.admit()
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+            told(costing(costs.pop()))
 
         await asyncio.gather(*(call() for _ in range(3)))
         assert budget.spent == pytest.approx(0.7)
@@ -39,20 +46,16 @@ def test_a_call_that_may_not_fit_waits_for_those_under_way_which_may_cost_less()
     asyncio.run(main())
 
 
-def test_the_dearest_call_decides_how_many_may_be_under_way() -> None:
+def test_the_dearest_answer_decides_how_many_may_be_under_way() -> None:
     async def main() -> None:
         budget = Budget(1.0)
-        async with budget.one_call() as charge:
-            charge(0.25)
-        held = [budget.one_call() for _ in range(3)]
-        for one in held:
-            await one.__aenter__()
-        waiting = asyncio.create_task(budget.one_call().__aenter__())
+        await spend(budget, 0.25)
+        held = [await budget.admit() for _ in range(3)]
+        waiting = asyncio.create_task(budget.admit())
         await asyncio.sleep(0)
         assert not waiting.done()
-        for one in held:
-            (budget.add)(0.25)
-            await one.__aexit__(None, None, None)
+        for told in held:
+            told(costing(0.25))
         with pytest.raises(RunStopped):
             await waiting
         assert budget.spent == 1.0
@@ -63,23 +66,13 @@ def test_the_dearest_call_decides_how_many_may_be_under_way() -> None:
 def test_nobody_waits_for_ever_when_those_under_way_are_cancelled() -> None:
     async def main() -> None:
         budget = Budget(1.0)
-        async with budget.one_call() as charge:
-            charge(0.5)
-
-        async def call() -> None:
-            async with budget.one_call():
-                await asyncio.Event().wait()
-
-        first = asyncio.create_task(call())
+        await spend(budget, 0.5)
+        first = await budget.admit()
+        second = asyncio.create_task(budget.admit())
         await asyncio.sleep(0)
-        second = asyncio.create_task(call())
-        await asyncio.sleep(0)
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
-        await asyncio.sleep(0)
-        assert not second.done(), "admitted, and under way"
-        second.cancel()
-        await asyncio.gather(second, return_exceptions=True)
+        assert not second.done()
+        first(None)
+        assert await second
 
     asyncio.run(main())
 
@@ -88,28 +81,52 @@ def test_many_small_costs_that_fill_the_budget_exactly_all_fit() -> None:
     async def main() -> None:
         budget = Budget(1.0)
         for _ in range(10):
-            async with budget.one_call() as charge:
-                charge(0.1)
+            await spend(budget, 0.1)
         with pytest.raises(RunStopped):
-            async with budget.one_call():
-                pass
+            await budget.admit()
 
     asyncio.run(main())
 
 
-def test_calls_go_one_at_a_time_until_one_was_answered_not_only_tried() -> None:
+def test_attempts_go_one_at_a_time_until_one_was_answered_not_only_tried() -> None:
     async def main() -> None:
         budget = Budget(1.0)
-        async with budget.one_call():
-            pass  # it failed, and told no price
-        first = budget.one_call()
-        charge = await first.__aenter__()
-        second = asyncio.create_task(budget.one_call().__aenter__())
+        (await budget.admit())(Overloaded("busy"))
+        told = await budget.admit()
+        second = asyncio.create_task(budget.admit())
         await asyncio.sleep(0)
         assert not second.done()
-        charge(None)
-        await first.__aexit__(None, None, None)
+        told(costing(None))
         await second
+
+    asyncio.run(main())
+
+
+def test_what_was_spent_before_counts() -> None:
+    async def main() -> None:
+        budget = Budget(1.0, spent=0.75)
+        await spend(budget, 0.25, 0.25)
+        with pytest.raises(RunStopped, match=r"reached: \$1.0000 spent;"):
+            await budget.admit()
+
+    asyncio.run(main())
+
+
+def test_what_nobody_counted_counts_as_what_it_can_have_cost() -> None:
+    async def main() -> None:
+        budget = Budget(1.0)
+        (await budget.admit())(Truncated("cut"))
+        assert budget.spent == 0.0, "nothing is known yet"
+        (await budget.admit(0.25))(Truncated("cut"))
+        await spend(budget, None, 0.25)
+        await spend(budget, None)
+        assert budget.spent == 0.5, "an answer that has no price at all costs nothing here"
+        await spend(budget, 0.125, 0.25)
+        (await budget.admit())(Truncated("cut"))
+        with pytest.raises(
+            RunStopped, match=r"\$0.7500 spent \(\$0.6250 of it at most, for what nobody counted\)"
+        ):
+            await budget.admit(0.5)
 
     asyncio.run(main())
 
@@ -180,18 +197,52 @@ def test_a_call_that_is_far_dearer_than_all_before_is_not_begun_beyond_the_budge
     asyncio.run(main())
 
 
-def test_calls_with_a_ceiling_need_not_wait_for_the_first_answer() -> None:
+def test_attempts_with_a_ceiling_need_not_wait_for_the_first_answer() -> None:
     async def main() -> None:
         budget = Budget(1.0)
-        held = [budget.one_call(0.25) for _ in range(4)]
-        for one in held:
-            await one.__aenter__()
+        held = [await budget.admit(0.25) for _ in range(4)]
         with pytest.raises(RunStopped):
-            await budget.one_call(1.25).__aenter__()
-        fifth = asyncio.create_task(budget.one_call(0.25).__aenter__())
+            await budget.admit(1.25)
+        fifth = asyncio.create_task(budget.admit(0.25))
         await asyncio.sleep(0)
         assert not fifth.done()
-        await held[0].__aexit__(None, None, None)
+        held[0](None)
         await fifth
 
     asyncio.run(main())
+
+
+class Lossy:
+    """Every answer is cut off after the provider counted and billed it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def complete(self, request: Request) -> Completion:
+        self.asked += 1
+        error = Truncated("cut")
+        error.usage = Usage(input_tokens=2, output_tokens=8)
+        raise error
+
+
+def test_every_attempt_of_a_call_is_paid_when_it_ends_so_that_retries_cannot_overspend(time) -> None:
+    service, budget = Lossy(), Budget(0.35)
+    options = {"clock": time.clock, "sleep": time.sleep, "price": cents, "budget": budget}
+    with pytest.raises(RunStopped, match=r"the budget of \$0.35 is reached: \$0.3000 spent, and the next"):
+        asyncio.run(Paced(service, name="m", attempts=8, **options).answer(question()))
+    assert service.asked == 3
+    assert budget.spent == pytest.approx(0.3)
+
+
+def test_a_call_that_pauses_holds_nothing_of_the_budget(time) -> None:
+    budget = Budget(1.0)
+    model = Paced(
+        Lossy(), name="m", attempts=2, clock=time.clock, sleep=time.sleep, price=cents, budget=budget
+    )
+
+    async def main() -> list[object]:
+        calls = (model.answer(question(max_tokens=1)) for _ in range(2))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    assert all(isinstance(one, Failure) for one in asyncio.run(main()))
+    assert budget.spent == pytest.approx(0.4)

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from promptops.errors import IntegrityError, RunStopped
-from promptops.messages import Answer, Completion, Failure, Message, Request, ToolCall, Usage
+from promptops.messages import Answer, Completion, Failure, Lost, Message, Request, ToolCall, Usage
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
 from promptops.runs.recorded import NO_BASELINE, recorded_answer
 from promptops.runs.replay import Arm, Arms, Progress, replay
+from promptops.runs.retrying import Tally
+from promptops.runs.spending import Spending
 from promptops.samples import Pair, Sample
 
 HEADER: dict[str, Any] = {"digests": {}}
@@ -30,7 +32,7 @@ class Echo:
         self.asked: list[str] = []
         self.fail = fail
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, tally: Tally) -> Answer:
         word = str(request.messages[-1].content)
         self.asked.append(word)
         number = len(self.asked)
@@ -127,10 +129,10 @@ def halfway(folder: Path, samples: Any, *, now: float) -> list[str]:
     """A run that ends when each pair has one answer; return what was asked."""
 
     class Ending(Echo):
-        async def answer(self, request: Request) -> Answer:
+        async def answer(self, request: Request, tally: Tally) -> Answer:
             if len(self.asked) == 1:
                 raise RunStopped("killed")
-            return await super().answer(request)
+            return await super().answer(request, tally)
 
     echo = Ending()
     with Journal.open(folder, HEADER) as journal, pytest.raises(RunStopped):
@@ -345,10 +347,10 @@ def test_a_sample_without_an_output_is_a_failure_that_is_final() -> None:
 
 def test_a_stop_keeps_what_is_finished_and_what_was_paid_for(samples, cache, tmp_path) -> None:
     class Stopping(Echo):
-        async def answer(self, request: Request) -> Answer:
+        async def answer(self, request: Request, tally: Tally) -> Answer:
             if str(request.messages[-1].content) == "new w5":
                 raise RunStopped("the model is down")
-            return await super().answer(request)
+            return await super().answer(request, tally)
 
     stopping = Stopping()
     with Journal.open(tmp_path / "run", HEADER) as journal:
@@ -362,6 +364,54 @@ def test_a_stop_keeps_what_is_finished_and_what_was_paid_for(samples, cache, tmp
         pairs, _ = run(samples(50), arms(echo), cache=cache, journal=journal)
     assert len(pairs) == 50
     assert len(echo.asked) + len(stopping.asked) == 100
+
+
+class Costly(Echo):
+    """Is asked in vain: one arm ends the run at its second attempt, the other is cut off by that."""
+
+    async def answer(self, request: Request, tally: Tally) -> Answer:
+        tally.attempts += 1
+        if str(request.messages[-1].content).startswith("new"):
+            tally.attempts += 1
+            tally.lost += Lost(usd=0.25)
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tally.lost += Lost(unknown=1)
+        raise AssertionError
+
+
+def test_what_was_asked_in_vain_when_the_run_ended_is_in_its_ledger(samples, tmp_path) -> None:
+    told, read = Spending(), Spending()
+    with (
+        Journal.open(tmp_path / "run", HEADER, told=told.add) as journal,
+        pytest.raises(ZeroDivisionError),
+    ):
+        run(samples(1), arms(Costly()), journal=journal)
+    with Journal.open(tmp_path / "run", HEADER, told=read.add) as journal:
+        assert journal.halves(0) == ()
+        assert 0 not in journal
+        assert read.accounts == told.accounts
+        assert (read.calls, read.failures, read.usd, read.lost.unpriced) == (3, 2, 0.25, 1)
+        run(samples(1), arms(Echo()), journal=journal)
+        assert (read.calls, read.failures, read.usd, read.lost.unpriced) == (5, 0, 1.25, 1)
+
+
+def test_a_failure_beside_a_call_that_ends_the_run_is_in_its_ledger(samples, tmp_path) -> None:
+    class Half(Echo):
+        async def answer(self, request: Request, tally: Tally) -> Answer:
+            if str(request.messages[-1].content).startswith("new"):
+                for _ in range(9):
+                    await asyncio.sleep(0)
+                raise RunStopped("wrong key")
+            return Failure(kind="malformed", message="no JSON", attempts=4, lost=Lost(usd=0.5))
+
+    told = Spending()
+    with Journal.open(tmp_path / "run", HEADER, told=told.add) as journal, pytest.raises(RunStopped):
+        run(samples(1), arms(Half()), journal=journal)
+    assert (told.calls, told.failures, told.usd) == (4, 1, 0.5)
 
 
 def test_samples_are_read_only_as_far_as_needed(samples) -> None:
@@ -385,7 +435,7 @@ def test_samples_are_read_only_as_far_as_needed(samples) -> None:
 
 def test_any_concurrency_gives_the_same_pairs(samples) -> None:
     class Pure:
-        async def answer(self, request: Request) -> Answer:
+        async def answer(self, request: Request, tally: Tally) -> Answer:
             text = hashlib.sha256(str(request.messages).encode()).hexdigest()
             for _ in range(int(text[0], 16)):
                 await asyncio.sleep(0)
@@ -401,9 +451,9 @@ class Served(Echo):
         super().__init__()
         self.models, self.model = list(first), model
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request, tally: Tally) -> Answer:
         model = self.models.pop(0) if self.models else self.model
-        answer = await super().answer(request)
+        answer = await super().answer(request, tally)
         assert isinstance(answer, Completion)
         return replace(answer, model=model)
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from promptops.messages import Answer, Completion, Failure, Lost, Usage
-from promptops.runs.encoding import Half
+from promptops.runs.encoding import Half, Unanswered
 from promptops.runs.journal import Journal
 from promptops.runs.recorded import NO_BASELINE
 from promptops.runs.spending import Spending
 from promptops.samples import Pair
+
+LOST = Failure(kind="stopped", message="the run ended", lost=Lost(usd=0.1))
 
 
 def paid(cost: float | None, *, attempts: int = 1, cached: bool = False) -> Completion:
@@ -124,16 +126,16 @@ def test_a_resumed_run_has_the_ledger_of_one_that_nobody_disturbed(tmp_path: Pat
         Pair(index=0, sample_id="s", baseline=paid(0.2, attempts=3), candidate=paid(0.1)),
         Half(index=1, sample_id="s", role="baseline", asked_at=1.0, answer=paid(0.3)),
         Pair(index=2, sample_id="s", baseline=paid(9.0, cached=True), candidate=paid(None)),
+        Unanswered(index=1, sample_id="s", role="candidate", failure=replace(LOST, attempts=2)),
     ]
-    written, read = Spending(), Spending()
-    for number in range(0, len(lines), 2):
+    read = Spending()
+    for part in (lines[:2], lines[2:]):
+        written = Spending()  # each in a process of its own
         with Journal.open(tmp_path / "run", {"digests": {}}, told=written.add) as journal:
-            for line in lines[number : number + 2]:
-                journal.append_half(line) if isinstance(line, Half) else journal.append(line)
-        if number == 0:
-            written = Spending()  # another process
+            for line in part:
+                journal.append(line)
     with Journal.open(tmp_path / "run", {"digests": {}}, told=read.add):
         pass
     assert read.accounts == written.accounts
-    assert (read.calls, read.cached, read.billed.unpriced) == (6, 1, 1)
-    assert read.usd == pytest.approx(0.6)
+    assert (read.calls, read.cached, read.billed.unpriced) == (8, 1, 1)
+    assert read.usd == pytest.approx(0.7)
