@@ -12,7 +12,7 @@ import typer
 from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
-    from promptops.evaluation.outlook import Money
+    from promptops.evaluation.money import Money
     from promptops.evaluation.plan import Plan
 
 ASK_FROM = 0.10  # dollars: whoever tests all day is not asked about cents
@@ -58,7 +58,7 @@ def _ask() -> None:
 def _money(plan: Plan) -> Money | None:
     """About what a call costs; None where it is not worth a word: somebody's own machine, without a price."""
     from promptops.evaluation.earlier import earlier_tests
-    from promptops.evaluation.outlook import price_of
+    from promptops.evaluation.money import price_of
 
     found = price_of(plan, earlier_tests(plan.workspace, plan.id, plan.evidence))
     known = found.usd is not None or found.guess is not None

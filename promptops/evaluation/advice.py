@@ -9,7 +9,7 @@ from dataclasses import replace
 from promptops.basis import Basis
 from promptops.evaluation.earlier import earlier_tests
 from promptops.evaluation.ledger import Look
-from promptops.evaluation.outlook import price_of
+from promptops.evaluation.money import price_of
 from promptops.evaluation.plan import Plan
 from promptops.gate import MetricVerdict, Verdict
 from promptops.nextsteps import Open, Situation, next_steps

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from promptops.records import Evidence
 from promptops.report import MetricLine, Report
-from promptops.stats.planning import cautious_sd
 from promptops.stats.results import Kind
 from promptops.workspace import Workspace
 
@@ -113,6 +112,8 @@ def spread(tests: Sequence[Past], metric: str, kind: Kind, *, repeats: int = 1) 
     ]
     if not seen:
         return None
+    from promptops.stats.planning import cautious_sd
+
     pairs = sum(n for n, _ in seen)
     total = sum(n * variance for n, variance in seen)
     # Half a pair more: that none differed so far does not mean that none ever will.

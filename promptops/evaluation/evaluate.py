@@ -7,29 +7,24 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from promptops.basis import Basis
 from promptops.errors import RunStopped
-from promptops.evaluation.advice import advised
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.costs import kept_ledger, spending_of
-from promptops.evaluation.ledger import Look, at_level, next_look, take_look
+from promptops.evaluation.ledger import at_level, next_look, take_look
 from promptops.evaluation.measuring import Measuring, measuring
 from promptops.evaluation.models import Answering
-from promptops.evaluation.ordering import arrange
 from promptops.evaluation.plan import Plan
+from promptops.evaluation.policy import TIMES
 from promptops.evaluation.repeating import asked_repeatedly, draws_before
-from promptops.evaluation.reporting import Judged, report_of
-from promptops.evaluation.sequential import Ask, Course
-from promptops.evaluation.stopping import about_order
 from promptops.importers.digest import content_hash, samples_digest
 from promptops.messages import Answer, Completion
 from promptops.ports import Scorer
 from promptops.prompts.model import Prompt
 from promptops.report import Report
 from promptops.reports.machine import report_json
-from promptops.rules import summarise
 from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
@@ -38,7 +33,8 @@ from promptops.runs.spending import Spending
 from promptops.samples import Pair, Sample, Score
 from promptops.version import tool_version
 
-TIMES = ("latency", "time_to_first_token")
+if TYPE_CHECKING:
+    from promptops.evaluation.sequential import Ask, Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +87,10 @@ async def evaluate(plan: Plan, options: Options) -> Report:
         journal.amend(answered_by={arm: sorted(models) for arm, models in columns.answered_by.items()})
         answering.check()
         look = take_look(plan, begun=str(journal.recall("begun") or ""), asked=progress.is_new)
-        judged = _judged(plan, look, columns, course)
-        report = advised(report_of(judged, look, spending, journal), judged.plan, judged.basis, look)
+        # numpy and the statistics: the first question does not wait for them.
+        from promptops.evaluation.concluding import conclude
+
+        report = conclude(plan, look, columns, course, spending=spending, journal=journal)
         journal.keep_report(report_json(report))
     return report
 
@@ -149,6 +147,9 @@ def _asking(
 
 def _course(plan: Plan, journal: Journal, scoring: Measuring) -> Course:
     """Put the samples of a sequential test in their order; it is watched at the level that its look will have."""
+    from promptops.evaluation.ordering import arrange
+    from promptops.evaluation.sequential import Course
+
     order = arrange(
         plan.samples,
         seed=f"{plan.digests['baseline']}:{plan.digests['candidate']}",
@@ -164,26 +165,6 @@ def _course(plan: Plan, journal: Journal, scoring: Measuring) -> Course:
         compared=plan.baseline is not None,
         measure=lambda columns, sample, pair: _measure(plan, columns, scoring, pair),
     )
-
-
-def _judged(plan: Plan, look: Look, columns: Columns, course: Course | None) -> Judged:
-    """Sum up what was measured: all of it, or the samples at which a sequential test stopped."""
-    if course is None:
-        return Judged(plan=plan, columns=columns, basis=basis_of(at_level(plan, look), columns))
-    ending = course.end(at_level(plan, look).policy)
-    counted = replace(
-        plan,
-        samples=ending.samples,
-        warnings=(*plan.warnings, *about_order(course.order, slices=_explores(plan))),
-    )
-    basis = ending.claim(basis_of(at_level(counted, look), ending.columns))
-    return Judged(plan=counted, columns=ending.columns, basis=basis, stopping=ending.stopping(basis))
-
-
-def _explores(plan: Plan) -> bool:
-    """Whether slices are looked at that are not critical."""
-    slices = plan.candidate.prompt.spec.gate.slices
-    return plan.baseline is not None and slices is not None and bool(slices.by)
 
 
 def _numbered(plan: Plan) -> Iterator[tuple[int, Sample]]:
@@ -252,16 +233,3 @@ def score_answer(scorers: Mapping[str, Scorer], sample: Sample, answer: Answer) 
     if not isinstance(answer, Completion):
         return {name: Score(value=None, reason=NOT_ANSWERED) for name in scorers}
     return {name: scorer.score(sample, answer) for name, scorer in scorers.items()}
-
-
-def basis_of(plan: Plan, columns: Columns) -> Basis:
-    """Sum up the columns: from here on nothing needs a sample."""
-    policy, deadline = plan.policy, plan.workspace.config.limits.deadline
-    # What never came took at least the whole deadline; what it would have cost nobody can know.
-    measured = {
-        name: column.measured(plan.samples, worst=deadline if name in TIMES else None)
-        for name, column in columns.by_name.items()
-    }
-    if plan.baseline is None:
-        measured = {name: replace(one, baseline=()) for name, one in measured.items()}
-    return Basis(policy=policy, findings=summarise(policy, measured), first=plan.baseline is None)

@@ -15,11 +15,10 @@ import rfc8785
 from promptops.evaluation.anchor import anchored, committed
 from promptops.evaluation.arms import check_provider
 from promptops.evaluation.digests import digests_of, named
-from promptops.evaluation.policy import policy_of
+from promptops.evaluation.policy import check_sequential, policy_of
 from promptops.evaluation.repeating import check_repeats
 from promptops.evaluation.scoring import Placed
 from promptops.evaluation.slices import about_slices, check_slices, sliced, wanted_slices
-from promptops.evaluation.stopping import check_sequential
 from promptops.gate import Policy
 from promptops.ports import Scorer
 from promptops.prompts.model import Prompt, ScorerSpec

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from promptops.config import Defaults
+from promptops.errors import ConfigError
 from promptops.gate import Policy, Rule
 from promptops.ports import Scorer
 from promptops.prompts.model import GateWords, PromptSpec, ScorerSpec
 
-RATIOS = ("latency", "time_to_first_token", "cost", "input_tokens", "output_tokens")
+TIMES = ("latency", "time_to_first_token")
+RATIOS = (*TIMES, "cost", "input_tokens", "output_tokens")
 
 
 def policy_of(
@@ -79,3 +81,22 @@ def _ratio_rule(name: str, words: GateWords) -> Rule:
 def nothing_to_judge(prompt: str) -> str:
     """Say why a prompt that was never released and has no floor cannot be tested; asking would only cost."""
     return f"{prompt} was never released, so there is nothing to compare it with, and no min or never judges it alone"
+
+
+def check_sequential(rules: tuple[Rule, ...], *, most: int | None, blocks: bool) -> None:
+    """Refuse what a test cannot promise that may stop at any moment.
+
+    Raises:
+        ConfigError: slices that may block, or a limit without an end at which it is tested.
+    """
+    if blocks:
+        raise ConfigError(
+            "gate.slices: policy: block looks at every slice once, at the end; with a sequential test name those that "
+            "count in critical"
+        )
+    limits = [rule.metric for rule in rules if rule.kind == "ratio" and rule.gates]
+    if limits and most is None:
+        raise ConfigError(
+            f"{', '.join(limits)}: tested once, at the end, so a sequential test has to declare it: "
+            "gate.sequential: {max_samples: 1000}"
+        )

@@ -1,4 +1,4 @@
-"""Where a sequential test may stop and where it did: what it cannot promise, what was bet, and what it saved."""
+"""Where a sequential test stopped: what was bet, and what it saved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 
 from promptops.basis import Basis
-from promptops.errors import ConfigError
 from promptops.evaluation.columns import Columns
 from promptops.evaluation.ordering import Order
 from promptops.report import Stopping
@@ -15,25 +14,6 @@ from promptops.sampling import SampleSet
 from promptops.sequential import Monitor, with_bets
 from promptops.stats.planning import sample_size, tied_pairs_to_pass
 from promptops.stats.summary import Summary
-
-
-def check_sequential(rules: tuple[Rule, ...], *, most: int | None, blocks: bool) -> None:
-    """Refuse what a test cannot promise that may stop at any moment.
-
-    Raises:
-        ConfigError: slices that may block, or a limit without an end at which it is tested.
-    """
-    if blocks:
-        raise ConfigError(
-            "gate.slices: policy: block looks at every slice once, at the end; with a sequential test name those that "
-            "count in critical"
-        )
-    limits = [rule.metric for rule in rules if rule.kind == "ratio" and rule.gates]
-    if limits and most is None:
-        raise ConfigError(
-            f"{', '.join(limits)}: tested once, at the end, so a sequential test has to declare it: "
-            "gate.sequential: {max_samples: 1000}"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-import httpx
-
 from promptops.errors import ConfigError
 from promptops.providers.descriptors import make_room
+from promptops.providers.transport import aiohttp, httpx
 
 # Seconds that an idle connection is kept: many servers close theirs after as many.
 _IDLE = 5.0

@@ -15,9 +15,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from typing import Any
 
-import aiohttp
-import httpx
-
 from promptops.errors import (
     Malformed,
     ProviderError,
@@ -29,6 +26,7 @@ from promptops.errors import (
 from promptops.providers.connecting import Client
 from promptops.providers.keys import one_line
 from promptops.providers.statuses import place, status_error
+from promptops.providers.transport import aiohttp, httpx
 
 MAX_BODY = 32 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10

@@ -9,7 +9,8 @@ import pytest
 
 from promptops.evaluation.earlier import Past, Spread, level, spread, tokens_a_call, usd_a_call
 from promptops.evaluation.foretelling import tell
-from promptops.evaluation.outlook import Money, Outlook, recorded_tokens
+from promptops.evaluation.money import Money, recorded_tokens
+from promptops.evaluation.outlook import Outlook
 from promptops.evaluation.prospects import (
     Frame,
     floor_prospect,
