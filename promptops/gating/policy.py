@@ -1,7 +1,7 @@
 """The base's policy over the change's prompt, and what the change would have made easier for itself.
 
 A change cannot judge itself: scorers, limits, gate and samples are the base's, and so is the schema that a scorer
-holds answers to. What the change wrote there is told, the loosened first.
+holds answers to. What the change wrote there is told, the loosened first, and so is a tool that it lets do more.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from promptops.prompts.model import GateWords, Prompt, ScorerSpec
+from promptops.prompts.model import GateWords, Prompt, ScorerSpec, ToolDef
 from promptops.prompts.responseformat import response_schema
+from promptops.risks import Approval, Risk
 
+_RISKS = (Risk.READ, Risk.WRITE, Risk.IRREVERSIBLE)
 _ORDER = {"block": 0, "review": 1, "allow": 2}
 
 
@@ -44,7 +46,7 @@ def differs(base: Prompt, head: Prompt) -> bool:
 
 
 def loosened(base: Prompt, head: Prompt) -> tuple[str, ...]:
-    """Return what the change would judge less strictly, in sentences; nothing of it takes effect."""
+    """Return what the change would judge less strictly, in sentences; of the policy nothing takes effect here."""
     old, new = base.spec, head.spec
     found = [
         *_words("scorer", old.scorers or {}, new.scorers or {}),
@@ -53,7 +55,21 @@ def loosened(base: Prompt, head: Prompt) -> tuple[str, ...]:
     ]
     if old.samples != new.samples:
         found.append(f"samples are {_list(new.samples)} instead of {_list(old.samples)}")
-    return tuple(found)
+    return (*found, *_tools(old.tools, new.tools))
+
+
+def _tools(old: Sequence[ToolDef], new: Sequence[ToolDef]) -> Iterator[str]:
+    """No test of answers shows what a program may do with them unasked, and this does go live with the prompt."""
+    known = {tool.name: tool for tool in old}
+    for tool in new:
+        was = known.get(tool.name)
+        if was is None:
+            continue
+        if was.approval is Approval.REQUIRED and tool.approval is not Approval.REQUIRED:
+            yield f"tool {tool.name}: approval required → none, which goes live with it"
+        before, after = was.risk or Risk.IRREVERSIBLE, tool.risk or Risk.IRREVERSIBLE
+        if _RISKS.index(after) < _RISKS.index(before):
+            yield f"tool {tool.name}: risk {before} → {after}, which goes live with it"
 
 
 def _words(what: str, old: Mapping[str, GateWords], new: Mapping[str, GateWords]) -> Iterator[str]:

@@ -171,6 +171,20 @@ def test_a_changed_scorer_beside_a_configuration_in_a_folder_is_a_reason(project
     assert "app/marks.py: is changed; the base's code is what runs" in said.json["first"]
 
 
+def test_a_tool_that_may_do_more_is_among_the_first_lines(project: Project) -> None:
+    project.git("branch", "-M", "main")
+    tool = "tools: [{name: refund, risk: irreversible, approval: required, parameters: {type: object}}]\n"
+    project.write(PATH, (project.path / PATH).read_text() + tool)
+    project.commit()
+    project.git("checkout", "-q", "-b", "change")
+    project.edit("risk: irreversible, approval: required", "risk: write")
+    project.commit()
+    assert gated(project)[1]["first"] == [
+        f"{ID}: tool refund: approval required → none, which goes live with it",
+        f"{ID}: tool refund: risk irreversible → write, which goes live with it",
+    ]
+
+
 INCLUDES = {
     "joined": ("prompts/tone.md", "{% include 'to' 'ne.md' %}"),
     "escaped in jinja2": ("prompts/tone.md", r"{% include 'to\\x6ee.md' %}"),
