@@ -46,11 +46,13 @@ class GatedPrompt(Part):
     `reasons` says what of it changed: `the prompt`, a path, `policy`. `said` are sentences about it, the first one
     the most important. `report` is of the test that ran here, or None; `evidence` names the committed evidence that
     stood for a test. `commands` are what a maintainer types to go on. `diff` is the change in the words of the
-    prompt, one line a row. A `released` prompt went live by the change without a test that anybody can check.
+    prompt, one line a row. A `released` prompt went live by the change without a test that anybody can check. `line`
+    is the first one of its file that the change wrote, 0 where that is not known.
     """
 
     id: str
     path: str
+    line: int = 0
     status: Status
     reasons: list[str] = []
     baseline: Side | None = None
@@ -71,7 +73,8 @@ class GateReport(Part):
     """All of it. `first` is what people must see before any verdict: a loosened policy, easier samples.
 
     `integrity` holds what is wrong with release files in the change, `notes` the remarks on its lines, `said` what
-    concerns no prompt alone. `base` and `head` are commits.
+    concerns no prompt alone. `base` and `head` are commits. `failed` is the exit code of what kept it from judging
+    anything, and `said` tells what that was.
     """
 
     schema_: str = Field(default=SCHEMA, alias="schema")
@@ -83,14 +86,17 @@ class GateReport(Part):
     notes: list[Note] = []
     said: list[str] = []
     untrusted: bool = False
+    failed: int = 0
     tool_version: str = ""
 
     @property
     def affects(self) -> bool:
         """Whether there is anything to say."""
-        return bool(self.prompts or self.first or self.integrity)
+        return bool(self.prompts or self.first or self.integrity or self.failed)
 
     def exit_code(self) -> int:
+        if self.failed:
+            return self.failed
         codes = {prompt.exit_code for prompt in self.prompts}
         if any(note.level == "error" for note in self.integrity):
             codes.add(6)

@@ -12,6 +12,7 @@ import typer
 
 from promptops.cli.agreeing import Yes, before_asking
 from promptops.cli.options import Command, Json
+from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
     from promptops.gated import GateReport
@@ -50,64 +51,87 @@ def gate(
     from promptops.gating.gate import Change
     from promptops.gating.gate import gate as judge
 
-    files = _writable({"comment": markdown, "summary": summary or _github_summary(), "junit": junit})
+    files = _emptied({"comment": markdown, "summary": summary or _github_summary(), "junit": junit})
     line = ProgressLine()
-    found = ask(
-        judge(
-            Path.cwd(),
-            os.environ,
-            Change(base=base, head=head, untrusted=untrusted or _from_a_fork()),
-            options=Options(say=note, recorded=recorded, on_progress=line),
-            before_asking=before_asking(yes=yes, recorded=recorded),
-        ),
-        line,
+    work = judge(
+        Path.cwd(),
+        os.environ,
+        Change(base=base, head=head, untrusted=untrusted or _from_a_fork()),
+        options=Options(say=note, recorded=recorded, on_progress=line),
+        before_asking=before_asking(yes=yes, recorded=recorded),
     )
+    try:
+        found = ask(work, line)
+    except PromptopsError as error:
+        failed = _failed(error)
+        _write(failed, files)
+        _annotate(failed, json=json)
+        raise
     _write(found, files)
     _show(found, json=json)
+    _annotate(found, json=json)
     sys.exit(found.exit_code())
 
 
-def _writable(files: dict[str, Path | None]) -> dict[str, Path]:
-    """Before anything is paid: a report that cannot be written would come too late to say so."""
+def _emptied(files: dict[str, Path | None]) -> dict[str, Path]:
+    """Open before anything is paid what will be written, and let nobody take an earlier answer for this one."""
     from promptops.cli.output import reaching
 
     named = {kind: path for kind, path in files.items() if path is not None}
     for path in named.values():
         with reaching(path):
-            path.open("a").close()
+            # What other steps of a job have written stays.
+            path.open("a" if path == _github_summary() else "w").close()
     return named
+
+
+def _failed(error: PromptopsError) -> GateReport:
+    from promptops.gated import GateReport
+    from promptops.version import tool_version
+
+    said = str(error).split("\n")
+    return GateReport(base="", head="", failed=error.exit_code, said=said, tool_version=tool_version())
 
 
 def _write(found: GateReport, files: dict[str, Path]) -> None:
     from promptops.cli.output import reaching
-    from promptops.reports.gatecomment import comment
-    from promptops.reports.gatesummary import summary
-    from promptops.reports.junit import junit
 
-    texts = {"comment": comment, "summary": summary, "junit": junit}
     for kind, path in files.items():
         if kind == "summary" and not found.affects:
             continue
-        with reaching(path):
-            if kind == "summary":  # other steps of a job write there, too
-                with path.open("a", encoding="utf-8", newline="\n") as file:
-                    file.write(texts[kind](found))
-            else:
-                path.write_text(texts[kind](found), encoding="utf-8", newline="\n")
+        with reaching(path), path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(_text(found, kind, there=path.stat().st_size))
+
+
+def _text(found: GateReport, kind: str, *, there: int) -> str:
+    """Return an answer for a file that holds `there` bytes: a job's summary that grows too large is lost as a whole."""
+    from promptops.reports.gatecomment import comment
+    from promptops.reports.gatesummary import LEAST, LIMIT, summary
+    from promptops.reports.junit import junit
+
+    match kind:
+        case "comment":
+            return comment(found)
+        case "summary":
+            return summary(found, limit=max(LEAST, LIMIT - there))
+        case _:
+            return junit(found)
 
 
 def _show(found: GateReport, *, json: bool) -> None:
     from promptops.cli.output import console, show_json
-    from promptops.reports.annotations import annotations
     from promptops.reports.gateterminal import print_gate
 
     if json:
         show_json(found.model_dump(mode="json", by_alias=True))
-        return
-    if not found.affects:
-        return
-    print_gate(found, console())
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    else:
+        print_gate(found, console())
+
+
+def _annotate(found: GateReport, *, json: bool) -> None:
+    from promptops.reports.annotations import annotations
+
+    if not json and os.environ.get("GITHUB_ACTIONS") == "true":
         for row in annotations(found):
             sys.stdout.write(f"{row}\n")
 

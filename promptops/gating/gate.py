@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,21 +76,30 @@ async def gate(
     with base_world(here, change, changed) as world:
         integrity = _integrity(world, change, places)
         found = affected(world, change, changed, places)
-        judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
+        judge = Judge(
+            world=world,
+            options=options,
+            before_asking=before_asking,
+            untrusted=wanted.untrusted,
+            command=_command(wanted, change),
+        )
         gated = [await _judged(judge, world, change, one) for one in found]
         return GateReport(
             base=change.base,
             head=change.head,
             first=[*_first(here, world, change, changed, found), *rewritten(here, merged)],
-            prompts=gated,
+            prompts=[_placed(repo, change, one) for one in gated],
             integrity=integrity,
-            notes=[
-                *(note for one in found for note in one.problems + one.notes),
-                *_lines(repo, change, gated),
-            ],
+            notes=[note for one in found for note in one.problems + one.notes],
             untrusted=wanted.untrusted,
             tool_version=tool_version(),
         )
+
+
+def _command(wanted: Change, change: CommitRange) -> str:
+    """Return the command that judges the same commit from a checkout of anything."""
+    words = ["promptops", "gate", "--base", wanted.base, "--head", change.head]
+    return shlex.join([*words, *(["--untrusted"] if wanted.untrusted else [])])
 
 
 async def _judged(judge: Judge, world: Workspace, change: CommitRange, one: Affected) -> GatedPrompt:
@@ -145,18 +155,8 @@ def _integrity(world: Workspace, change: CommitRange, places: Collection[str]) -
     return [Note.model_validate(row) for row in rows]
 
 
-def _lines(repo: Repo, change: CommitRange, gated: Collection[GatedPrompt]) -> list[Note]:
-    """Return a remark on the first changed line of every prompt that does not pass."""
-    levels = {"regression": "error", "stopped": "error", "inconclusive": "warning", "released": "warning"}
-    return [
-        Note.model_validate(
-            {
-                "level": levels[one.status],
-                "path": one.path,
-                "line": first_changed_line(repo, change, one.path),
-                "message": f"{one.id}: {one.status}: {one.said[0] if one.said else ''}",
-            }
-        )
-        for one in gated
-        if one.status in levels
-    ]
+def _placed(repo: Repo, change: CommitRange, one: GatedPrompt) -> GatedPrompt:
+    """Name the first changed line of a prompt that does not simply pass: there it is remarked on."""
+    if not one.exit_code and one.status != "released":
+        return one
+    return one.model_copy(update={"line": first_changed_line(repo, change, one.path)})

@@ -27,13 +27,15 @@ from promptops.workspace import Workspace
 class Judge:
     """What judges every prompt of a change: the base, and how much of the change is believed.
 
-    `untrusted` is a change from outside: no evidence and no overruling of its own stands.
+    `untrusted` is a change from outside: no evidence and no overruling of its own stands. `command` is what a
+    maintainer types to have it judged once more: never a test in a checkout of it, which would run its code.
     """
 
     world: Workspace
     options: Options
     before_asking: Callable[[Plan], None]
     untrusted: bool
+    command: str
     # By provider: who is down for one prompt is not asked for the next.
     stopped: dict[str, str] = field(default_factory=dict)
 
@@ -97,14 +99,16 @@ class Judge:
         if moved is not None and (found := self._by_evidence(shown, plan, moved, head)) is not None:
             return found
         if provider in self.stopped:
-            return _stopped(shown, f"not asked: {provider} had stopped the test of {self.stopped[provider]}")
+            return self._unfinished(
+                shown, f"not asked: {provider} had stopped the test of {self.stopped[provider]}"
+            )
         try:
             self.before_asking(plan)
             report = await evaluate(plan, self.options)
         except (RunStopped, ConfigError) as error:
             self.stopped[provider] = one.id
-            return _stopped(shown, str(error))
-        return _reported(shown, report)
+            return self._unfinished(shown, str(error))
+        return _reported(shown, report, self._firm(plan))
 
     def _plan(self, one: Affected, baseline: Contender, candidate: Side) -> Plan:
         """Settle the test under the base's policy, that of what is live where the base has no such file any more.
@@ -127,7 +131,7 @@ class Judge:
         self, shown: GatedPrompt, plan: Plan, moved: Release, head: Releases
     ) -> GatedPrompt | None:
         """What committed evidence says; None where it does not stand, and the test is run."""
-        if self._again(plan):
+        if self._firm(plan):
             return None
         evidence, why = standing(plan, head, moved)
         if evidence is None:
@@ -145,8 +149,17 @@ class Judge:
         }
         return shown.model_copy(update=update)
 
-    def _again(self, plan: Plan) -> bool:
-        return self.untrusted or plan.candidate.prompt.spec.gate.trust == "ci"
+    def _unfinished(self, shown: GatedPrompt, words: str) -> GatedPrompt:
+        said = [*shown.said, words]
+        return shown.model_copy(update={"status": "stopped", "said": said, "commands": [self.command]})
+
+    def _firm(self, plan: Plan) -> str:
+        """Say why a test here counts, whatever the change brings along; nothing where its evidence may stand."""
+        if self.untrusted:
+            return "the change is from outside: who wants to overrule this brings it to a branch of this repository"
+        if plan.candidate.prompt.spec.gate.trust == "ci":
+            return "nobody overrules this: the prompt's gate trusts nothing but a test here (trust: ci)"
+        return ""
 
     def _rolled_back(self, one: Affected, moved: Release, live: Release | None) -> GatedPrompt:
         """A way back needs no model: what the base says was live before, on its own evidence, may be live again."""
@@ -271,23 +284,24 @@ def _diff(baseline: Contender, one: Affected) -> list[str]:
     ]
 
 
-def _stopped(shown: GatedPrompt, words: str) -> GatedPrompt:
-    said = [*shown.said, words]
-    commands = [f"promptops test {shown.id}"]
-    return shown.model_copy(update={"status": "stopped", "said": said, "commands": commands})
+def _reported(shown: GatedPrompt, report: Report, firm: str) -> GatedPrompt:
+    """What a test here found; one that stayed open passes only where the base's gate says so.
 
-
-def _reported(shown: GatedPrompt, report: Report) -> GatedPrompt:
-    """What a test here found; one that stayed open passes only where the base's gate says so."""
+    `firm` says why nobody can overrule it, in words, or is empty.
+    """
     said = [*report.reasons, *shown.said]
-    status, commands = report.verdict, list[str]()
     if report.exit_code() == 7:
         return shown.model_copy(update={"status": "stopped", "said": said, "report": report})
-    if report.verdict == "regression":
-        commands = [f'promptops promote {shown.id} --force -m "why"']
-    elif report.verdict == "inconclusive" and report.exit_code() == 0:
-        status, said = "pass", [*said, "the samples cannot tell, and this prompt's gate lets that pass"]
-    elif report.verdict == "inconclusive" and report.inconclusive == "review":
-        commands = [f'promptops promote {shown.id} --accept -m "why"']
-    update = {"status": status, "said": said, "report": report, "commands": commands}
+    if report.exit_code() == 0:
+        open_words = "the samples cannot tell, and this prompt's gate lets that pass"
+        said += [open_words] if report.verdict == "inconclusive" else []
+        return shown.model_copy(update={"status": "pass", "said": said, "report": report})
+    accept = report.verdict == "inconclusive" and report.inconclusive == "review"
+    commands = [f'promptops promote {shown.id} {"--accept" if accept else "--force"} -m "why"']
+    update = {
+        "status": report.verdict,
+        "said": [*said, *([firm] if firm else [])],
+        "report": report,
+        "commands": [] if firm else commands,
+    }
     return shown.model_copy(update=update)

@@ -7,12 +7,14 @@ than that; where it cannot be, the change is not judged.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from promptops.errors import RepoError, did_you_mean
 from promptops.gitstore.repo import Repo
 
 _DEEPER = (50, 500, 5000)
+_FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ def find_range(repo: Repo, base: str, head: str = "HEAD") -> CommitRange:
     Raises:
         RepoError: a commit is not here and cannot be fetched.
     """
-    end = repo.rev_parse(head)
+    end = repo.rev_parse(head) or (_fetched(repo, head) if _FULL.fullmatch(head) else None)
     if end is None:
         raise RepoError(f"there is no commit {head!r} here{did_you_mean(head, repo.names())}")
     start = _had(repo, base)
@@ -49,14 +51,16 @@ def _parents(repo: Repo, commit: str) -> list[str]:
 
 def _had(repo: Repo, name: str) -> str | None:
     """Return a commit that is here, or was to be had from the remote."""
-    found = repo.rev_parse(name)
     remote = repo.remote()
-    if found is not None or remote is None:
-        return found
     wanted = name.removeprefix("refs/remotes/").removeprefix(f"{remote}/").removeprefix("refs/heads/")
-    code, _, _ = repo.attempt(
-        "fetch", "--quiet", "--no-tags", "--depth=1", "--end-of-options", remote, wanted
-    )
+    return repo.rev_parse(name) or _fetched(repo, wanted, "--depth=1")
+
+
+def _fetched(repo: Repo, wanted: str, *how: str) -> str | None:
+    remote = repo.remote()
+    if remote is None:
+        return None
+    code, _, _ = repo.attempt("fetch", "--quiet", "--no-tags", *how, "--end-of-options", remote, wanted)
     return None if code else repo.rev_parse("FETCH_HEAD")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from promptops.gated import GatedPrompt, GateReport, Note
 from promptops.report import cut
 from promptops.reports.escape import command_message, command_property
-from promptops.reports.gateview import LONG, WORDS, figures, ordered, remarks, to_merge
+from promptops.reports.gateview import LONG, WORDS, figures, headline, ordered, to_merge
 
 _LEVELS = ("error", "warning", "notice")
 _TITLE = "promptops"
@@ -28,25 +28,25 @@ def annotations(report: GateReport, *, most: int = 10) -> list[str]:
 
 
 def _notes(report: GateReport) -> Iterator[Note]:
+    if report.failed:
+        yield Note(level="error", path="", message=": ".join([headline(report), *report.said]))
     yield from _sorted(report.integrity)
     if report.first:
         yield Note(level="warning", path="", message=_first(report.first))
-    yield from _sorted([*_verdicts(report), *remarks(report)])
+    yield from _sorted([*_verdicts(report), *report.notes])
 
 
 def _verdicts(report: GateReport) -> Iterator[Note]:
-    """One for each prompt that stands in the way, on the first line of it that there is a remark on.
+    """One for each prompt that stands in the way, on its first line that changed.
 
     Of a file that cannot be read, the remark that says why is enough.
     """
-    lines = {note.path: note.line for note in reversed(report.notes) if note.line}
     explained = {note.path for note in report.notes if note.level == "error"}
     for prompt in ordered(report.prompts):
         explains_itself = prompt.status == "broken" and prompt.path in explained
         if (prompt.exit_code or prompt.status == "released") and not explains_itself:
             level = "warning" if prompt.status in ("inconclusive", "released") else "error"
-            line = lines.get(prompt.path, 1)
-            yield Note(level=level, path=prompt.path, line=line, message=_verdict(prompt))
+            yield Note(level=level, path=prompt.path, line=prompt.line or 1, message=_verdict(prompt))
 
 
 def _sorted(notes: list[Note]) -> list[Note]:

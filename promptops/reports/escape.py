@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 # Bidirectional controls reorder what a reader sees; category Cf holds them and the zero-width characters.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-# What build servers take for commands: GitHub a line that begins so, after spaces too, and both this anywhere.
+# What build servers take for commands: GitHub a line that begins so, after spaces too; GitHub, Azure and TeamCity
+# these anywhere: `##[`, `##vso[`, `##teamcity[`.
 _COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
-_OLD_COMMAND = re.compile(r"#(?=#(?:vso)?\[)")
+_OLD_COMMAND = re.compile(r"#(?=#\w*\[)")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~@&:-])")
 # What GitHub and GitLab look for in the finished page, where an escaped sign is a sign again: mentions, references to
 # issues, addresses, emoji. Only something between the sign and the word keeps them apart.
@@ -20,6 +21,8 @@ _REFERENCE = re.compile(
 _APART = "\u200b"
 # XML 1.0 knows no way to write these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# With `[[ATTACHMENT|path]]` a test report has Jenkins publish a file of its machine, and GitLab link one.
+_ATTACHED = re.compile(r"\[(?=\[ATTACHMENT)", re.IGNORECASE)
 
 
 def _visible(character: str) -> str:
@@ -75,8 +78,12 @@ def fence(lines: Iterable[str], language: str = "text") -> list[str]:
 
 
 def xml(text: str) -> str:
-    """Return the text without what XML cannot hold; its own signs are left to whoever writes the XML."""
-    return _NOT_XML.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", many_lines(text))
+    """Return the text without what XML cannot hold, and naming no file to attach to a test report.
+
+    XML's own signs are left to whoever writes the XML.
+    """
+    shown = _NOT_XML.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", many_lines(text))
+    return _ATTACHED.sub(r"\\u{5b}", shown)
 
 
 def command_message(text: str) -> str:

@@ -20,7 +20,7 @@ from promptops.reports.gateparts import (
     way,
     wrong_files,
 )
-from promptops.reports.gateview import broke_most, examples, needs_words, ordered, remark, remarks, sentences
+from promptops.reports.gateview import broke_most, examples, needs_words, ordered, remark, sentences, to_merge
 
 MARKER = "<!-- promptops-gate -->"
 SHOWN_SENTENCES = 3
@@ -47,7 +47,7 @@ def comment(report: GateReport, *, limit: int = 65_536) -> str:
 
 
 def _remarks(report: GateReport, *, share: float) -> Section:
-    shown = [remark(note) for note in remarks(report) if note.level != "notice"]
+    shown = [remark(note) for note in report.notes if note.level != "notice"]
     return bullets(shown, share=share, label="Remarks on the change:")
 
 
@@ -67,9 +67,9 @@ def _detail(prompt: GatedPrompt) -> Iterator[str]:
     told += _broken(prompt)
     diff = "" if prompt.report is not None else folded("What changed", shown_diff(prompt, SHOWN_DIFF))
     gap = "\n" if told else ""
-    yield f"{head}{told}{gap}{way(prompt)}{diff}"
-    yield f"{head}{told}{gap}{way(prompt)}"
-    yield f"{head}{way(prompt)}"
+    yield f"{head}{told}{gap}{way(*to_merge(prompt))}{diff}"
+    yield f"{head}{told}{gap}{way(*to_merge(prompt))}"
+    yield f"{head}{way(*to_merge(prompt))}"
 
 
 def _broken(prompt: GatedPrompt) -> str:

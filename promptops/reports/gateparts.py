@@ -9,7 +9,7 @@ from promptops.report import cut
 from promptops.reports.escape import code, fence
 from promptops.reports.escape import markdown as literal
 from promptops.reports.fitting import Section
-from promptops.reports.gateview import LONG, WORDS, figures, headline, ordered, remark, sides, to_merge
+from promptops.reports.gateview import LONG, WORDS, figures, headline, ordered, remark, sides, to_mend
 
 CANDIDATE = "PR"
 SIGNS: dict[Status, str] = {
@@ -54,7 +54,7 @@ def wrong_files(report: GateReport, *, share: float) -> Section:
         rows=[_bullet(f"- {signs[note.level]} ", remark(note)) for note in report.integrity],
         share=share,
         cut=lambda left: f"- and {left} more\n",
-        tail="\n",
+        tail=f"\n{way(*to_mend(report))}\n",
     )
 
 
@@ -82,15 +82,14 @@ def bullets(texts: Sequence[str], *, share: float, label: str = "") -> Section:
 
 
 def foot(report: GateReport) -> Section:
-    facts = [f"{literal(report.base[:8])} → {literal(report.head[:8])}"]
+    facts = [f"{literal(report.base[:8])} → {literal(report.head[:8])}"] if report.head else []
     facts += ["from outside: nothing of it was trusted"] if report.untrusted else []
     facts += [f"promptops {literal(cut(report.tool_version, 40))}"] if report.tool_version else []
     return _constant(f"\n<sub>{' · '.join(facts)}</sub>\n")
 
 
-def way(prompt: GatedPrompt) -> str:
-    """What must happen for it to be merged."""
-    text, commands = to_merge(prompt)
+def way(text: str, commands: Sequence[str]) -> str:
+    """What must happen for a change to be merged, as `to_merge` and `to_mend` say it."""
     if not commands:
         return f"{text}.\n" if text else ""
     if len(commands) == 1:

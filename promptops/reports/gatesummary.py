@@ -34,19 +34,22 @@ from promptops.reports.gateview import (
     figures,
     ordered,
     remark,
-    remarks,
     sides,
+    to_merge,
     untold,
 )
 from promptops.reports.markdown import body
 
+# Of a mebibyte, which is GitHub's limit; near it a summary is lost without a word.
+LIMIT = 1_000_000
+LEAST = 16_384
 SHOWN_SENTENCES = 20
 SHOWN_CHANGES = 20
 SHOWN_DIFF = 400
 
 
-def summary(report: GateReport, *, limit: int = 1_048_576) -> str:
-    """Return the summary, at most `limit` bytes of UTF-8 (16,384 are the least that makes sense)."""
+def summary(report: GateReport, *, limit: int = LIMIT) -> str:
+    """Return the summary, at most `limit` bytes of UTF-8 (`LEAST` are the least that makes sense)."""
     sections = [
         first_lines(report, share=0.1),
         title(report),
@@ -58,7 +61,7 @@ def summary(report: GateReport, *, limit: int = 1_048_576) -> str:
             share=0.8,
             cut=lambda left: f"\n{left} more prompts had no room here; `--json` has all of them.\n",
         ),
-        bullets([remark(note) for note in remarks(report)], share=1.0, label="Remarks on the change:"),
+        bullets([remark(note) for note in report.notes], share=1.0, label="Remarks on the change:"),
         foot(report),
     ]
     return fitted(sections, limit)
@@ -70,12 +73,12 @@ def _whole(prompt: GatedPrompt) -> Iterator[str]:
     about = _about(prompt)
     tables = "" if prompt.report is None else f"\n{body(_bounded(prompt.report))}"
     diff = folded("What changed in the prompt", shown_diff(prompt, SHOWN_DIFF))
-    rest = f"{about}{tables}\n{way(prompt)}"
+    rest = f"{about}{tables}\n{way(*to_merge(prompt))}"
     if prompt.report is not None:
         yield f"{head}{rest}{diff}{folded('How this was reached', _explained(prompt.report))}"
     yield f"{head}{rest}{diff}"
     yield f"{head}{rest}"
-    yield f"{head}\n{way(prompt)}"
+    yield f"{head}\n{way(*to_merge(prompt))}"
 
 
 def _head(prompt: GatedPrompt) -> str:

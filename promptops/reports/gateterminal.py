@@ -21,8 +21,8 @@ from promptops.reports.gateview import (
     needs_words,
     ordered,
     place,
-    remarks,
     sides,
+    to_mend,
     to_merge,
     untold,
 )
@@ -55,11 +55,14 @@ def print_gate(report: GateReport, console: Console) -> None:
     _print(console, Text(headline(report), style="bold red" if code in (2, 3, 6) else "bold"))
     for note in report.integrity:
         _print(console, _remark(note))
+    text, commands = to_mend(report)
+    if text:
+        _print(console, _way(text, commands))
     for row in _table(ordered(report.prompts)):
         _print(console, row)
     for prompt in ordered(report.prompts):
         _print_one(prompt, console)
-    for note in remarks(report):
+    for note in report.notes:
         _print(console, _remark(note))
     for said in report.said:
         _print(console, Text.assemble(("note: ", "yellow"), one_line(cut(said, LONG))))
@@ -92,8 +95,12 @@ def _lines(prompt: GatedPrompt) -> Iterator[Text]:
             Text.assemble(("  │ ", "dim"), one_line(cut(line, SHORT))) for line in prompt.diff[:SHOWN_DIFF]
         )
     if text:
-        command = one_line(" or ".join(commands))
-        yield Text.assemble((f"  {text}", "bold"), f" {command}" if command else "")
+        yield _way(text, commands)
+
+
+def _way(text: str, commands: list[str]) -> Text:
+    command = one_line(" or ".join(commands))
+    return Text.assemble((f"  {text}", "bold"), f" {command}" if command else "")
 
 
 def _table(prompts: list[GatedPrompt]) -> list[Text]:

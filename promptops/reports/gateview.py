@@ -65,7 +65,9 @@ def ordered(prompts: Sequence[GatedPrompt]) -> list[GatedPrompt]:
 
 def headline(report: GateReport) -> str:
     """One line: the gravest first, and of how many prompts."""
-    wrong = ["release files are wrong"] if any(one.level == "error" for one in report.integrity) else []
+    if report.failed:
+        return "this change could not be judged"
+    wrong = ["release files are wrong"] if to_mend(report)[0] else []
     return "; ".join([*wrong, *_counted(report.prompts)]) or "no prompt is affected"
 
 
@@ -217,31 +219,25 @@ def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
     match prompt.status:
         case "broken":
             return ("To merge: mend it, then" if commands else "To merge: mend it"), commands
+        case "regression":
+            return ("To merge: fix it, or an owner runs" if commands else "To merge: fix it"), commands
         case "inconclusive" if prompt.report is None and not commands:
             return "To merge: a maintainer decides", commands
-        case "regression":
-            return "To merge: fix it, or an owner runs", commands or [_promote(prompt.id, "--force")]
         case "inconclusive":
-            blocked = prompt.report is not None and prompt.report.inconclusive == "block"
-            flag = "--force" if blocked else "--accept"
-            return "To merge: show more, or an owner runs", commands or [_promote(prompt.id, flag)]
+            return ("To merge: show more, or an owner runs" if commands else "To merge: show more"), commands
         case "stopped":
             return ("To go on, a maintainer runs" if commands else "To go on: run the gate again"), commands
         case _:
             return ("Next:" if commands else ""), commands
 
 
-def _promote(name: str, flag: str) -> str:
-    return f'promptops promote {cut(name, 80)} {flag} -m "why"'
-
-
-def remarks(report: GateReport) -> list[Note]:
-    """The remarks on the change, without those that only repeat a prompt's verdict on its lines."""
-    verdicts = {(prompt.path, prompt.id, prompt.status) for prompt in report.prompts}
-    heads: dict[str, list[str]] = {}
-    for path, name, status in verdicts:
-        heads.setdefault(path, []).append(f"{name}: {status}:")
-    return [note for note in report.notes if not note.message.startswith(tuple(heads.get(note.path, ())))]
+def to_mend(report: GateReport) -> tuple[str, list[str]]:
+    """What must happen where release files are wrong: a later commit does not make up for a step."""
+    if not any(note.level == "error" for note in report.integrity):
+        return "", []
+    return "To merge: undo it in the commit that did it, as named by", [
+        f"promptops verify --since {report.base[:12]}"
+    ]
 
 
 def place(note: Note) -> str:

@@ -1,11 +1,13 @@
 """A gate's answer as JUnit XML: one suite a prompt, one case a metric or problem.
 
 What stands in the way is a failure, what could not be tried an error, what was not run skipped. Times are left out:
-the same answer is the same document.
+the same answer is the same document. No two cases have one name, because GitLab shows only the first of them, and of
+what a case ended in it shows the text, not the message.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +21,9 @@ from promptops.reports.gateview import (
     broke_most,
     examples,
     figures,
+    headline,
     ordered,
     place,
-    remarks,
     sentences,
     to_merge,
 )
@@ -29,6 +31,11 @@ from promptops.reports.view import Row, view
 
 _FAILED = ("REGRESSION", "WORSE", "INCONCLUSIVE", "NOT SHOWN")
 _NOT_RUN = ("unchanged", "removed")
+_RANKS = {"failure": 0, "error": 0, "skipped": 1}
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+_CUT = "not shown"
+_HEAD = 700  # the document without cases, and the case that counts those left out
+_AROUND = 100  # what indents an element, and a suite's counts
 SHOWN_SENTENCES = 20
 
 
@@ -43,24 +50,65 @@ class Case:
     lines: Sequence[str] = ()
 
 
-def junit(report: GateReport) -> str:
-    """Return the document, ending in a line feed; it validates against the schema that Jenkins publishes."""
+def junit(report: GateReport, *, limit: int = 5_000_000) -> str:
+    """Return the document, ending in a line feed; it validates against the schema that Jenkins publishes.
+
+    It has at most `limit` bytes of UTF-8 (1,024 are the least that makes sense): whole cases are left out, those that
+    pass before all others, and counted.
+    """
     root = ElementTree.Element("testsuites", {"name": "promptops gate"})
-    for name, cases in _suites(report):
-        _add_suite(root, name, cases)
+    for name, cases in _fitted(_cases(report), limit).items():
+        ends = [_end(case) for case in cases]
+        counts = {word: str(ends.count(end)) for word, end in _COUNTED.items()}
+        suite = ElementTree.SubElement(root, "testsuite", {"name": name, "tests": str(len(cases)), **counts})
+        suite.extend(cases)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
+def _cases(report: GateReport) -> list[tuple[str, ElementTree.Element]]:
+    """Every case with the name of its suite."""
+    seen: Counter[str] = Counter()
+    suites = [(_word(name), cases) for name, cases in _suites(report)]
+    return [(name, _element(name, case, seen)) for name, cases in suites for case in cases]
+
+
+def _fitted(
+    made: Sequence[tuple[str, ElementTree.Element]], limit: int
+) -> dict[str, list[ElementTree.Element]]:
+    """Return the cases that there is room for, by suite; the gravest are the last to be left out."""
+    room, kept, suites = limit - _HEAD, list[int](), set[str]()
+    for number in sorted(range(len(made)), key=lambda number: _RANKS.get(_end(made[number][1]), len(_RANKS))):
+        name, case = made[number]
+        room -= _size(case) + (
+            0 if name in suites else _size(ElementTree.Element("testsuite", {"name": name}))
+        )
+        if room < 0:
+            break
+        suites.add(name)
+        kept.append(number)
+    found: dict[str, list[ElementTree.Element]] = {}
+    for number in sorted(kept):
+        name, case = made[number]
+        found.setdefault(name, []).append(case)
+    if left := len(made) - len(kept):
+        words = f"{left} more cases had no room here"
+        found[_CUT] = [_element(_CUT, Case(name=words, end="skipped", message=words), Counter())]
+    return found
+
+
 def _suites(report: GateReport) -> Iterator[tuple[str, list[Case]]]:
     """The prompts, and before and after them what belongs to none."""
+    if report.failed:
+        what = Case(name="verdict", end="error", type="failed", message=headline(report), lines=report.said)
+        yield "gate", [what]
     if report.first:
         yield "read this first", [Case(name=line, end="skipped", message=line) for line in report.first]
     if report.integrity:
         yield "release files", [_remark(note) for note in report.integrity]
-    notes = _by_path(remarks(report))
+    notes = _by_path(report.notes)
     for prompt in ordered(report.prompts):
-        yield prompt.id, [*_cases(prompt), *map(_remark, notes.pop(prompt.path, ()))]
+        yield prompt.id, [*_of_prompt(prompt), *map(_remark, notes.pop(prompt.path, ()))]
     others = [_remark(note) for found in notes.values() for note in found]
     if others:
         yield "other files", others
@@ -73,7 +121,7 @@ def _by_path(notes: Sequence[Note]) -> dict[str, list[Note]]:
     return found
 
 
-def _cases(prompt: GatedPrompt) -> Iterator[Case]:
+def _of_prompt(prompt: GatedPrompt) -> Iterator[Case]:
     yield _verdict(prompt)
     if prompt.report is not None:
         rows = view(prompt.report).rows
@@ -123,28 +171,29 @@ def _remark(note: Note) -> Case:
     return Case(name=place(note), lines=[f"{note.level}: {message}"])
 
 
-def _add_suite(root: ElementTree.Element, name: str, cases: Sequence[Case]) -> None:
-    counts = {
-        word: str(sum(case.end == end for case in cases))
-        for word, end in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
-    }
-    shown = _word(name)
-    given = {"name": shown, "tests": str(len(cases)), **counts}
-    suite = ElementTree.SubElement(root, "testsuite", given)
-    for case in cases:
-        _add_case(suite, f"promptops.{shown}", case)
+def _element(suite: str, case: Case, seen: Counter[str]) -> ElementTree.Element:
+    classname, name = f"promptops.{suite}", _word(case.name)
+    seen[f"{classname}\n{name}"] += 1
+    if (times := seen[f"{classname}\n{name}"]) > 1:
+        name += f" ({times})"
+    made = ElementTree.Element("testcase", {"name": name, "classname": classname})
+    lines = [case.message, *case.lines] if case.message else case.lines
+    text = "\n".join(xml(one_line(line)) for line in lines)
+    if case.end:
+        kind = {"type": _word(case.type)} if case.type else {}
+        message = {"message": _word(case.message, 4 * LONG)}
+        ElementTree.SubElement(made, case.end, kind | message).text = text
+    elif text:
+        ElementTree.SubElement(made, "system-out").text = text
+    return made
 
 
-def _add_case(suite: ElementTree.Element, place: str, case: Case) -> None:
-    added = ElementTree.SubElement(suite, "testcase", {"name": _word(case.name), "classname": place})
-    text = "\n".join(xml(one_line(line)) for line in case.lines)
-    if not case.end:
-        if text:
-            ElementTree.SubElement(added, "system-out").text = text
-        return
-    kind = {"type": _word(case.type)} if case.type else {}
-    ended = ElementTree.SubElement(added, case.end, {**kind, "message": _word(case.message, 4 * LONG)})
-    ended.text = text or None
+def _size(element: ElementTree.Element) -> int:
+    return len(ElementTree.tostring(element, "utf-8")) + _AROUND
+
+
+def _end(case: ElementTree.Element) -> str:
+    return case[0].tag if len(case) else ""
 
 
 def _word(text: str, limit: int = LONG) -> str:

@@ -42,8 +42,7 @@ def test_a_worse_prompt_is_a_regression_on_the_line_that_changed(pull: Project) 
     code, found = gated(pull)
     assert code == 3
     assert (only(found)["status"], only(found)["baseline"]["version"]) == ("regression", 1)
-    (note,) = found["notes"]
-    assert (note["level"], note["path"], note["line"]) == ("error", PATH, 5)
+    assert (only(found)["path"], only(found)["line"], found["notes"]) == (PATH, 5, [])
     assert only(found)["commands"] == [f'promptops promote {ID} --force -m "why"']
 
 
@@ -92,6 +91,22 @@ def test_what_is_not_trusted_is_tested_again(how: str, project: Project) -> None
     code, found = gated(project, *(["--untrusted"] if how == "--untrusted" else []))
     assert (code, only(found)["status"], only(found)["evidence"]) == (0, "pass", None)
     assert only(found)["report"]["samples"]["n"] == 120
+
+
+@pytest.mark.parametrize("how", ["--untrusted", "trust: ci"])
+def test_where_a_test_here_is_all_that_counts_no_way_round_it_is_named(how: str, project: Project) -> None:
+    project.git("branch", "-M", "main")
+    if how != "--untrusted":
+        project.write(PATH, (project.path / PATH).read_text() + "gate: {trust: ci}\n")
+        project.commit()
+    project.git("checkout", "-q", "-b", "change")
+    project.reword("quick")
+    project.commit()
+    assert project.run("promote", ID, "--force", "-m", "now").code == 0
+    code, found = gated(project, *(["--untrusted"] if how == "--untrusted" else []))
+    assert (code, only(found)["commands"]) == (3, [])
+    words = "from outside" if how == "--untrusted" else "(trust: ci)"
+    assert words in only(found)["said"][-1]
 
 
 def test_evidence_of_other_samples_does_not_stand(pull: Project) -> None:
@@ -319,7 +334,7 @@ def test_a_pull_request_without_a_key_gets_the_diff_and_the_command(pull: Projec
     assert (code, only(found)["status"]) == (7, "stopped")
     assert "OPENAI_API_KEY" in only(found)["said"][0]
     assert only(found)["diff"]
-    assert only(found)["commands"] == [f"promptops test {ID}"]
+    assert only(found)["commands"] == [f"promptops gate --base main --head {found['head']} --untrusted"]
 
 
 def test_a_base_that_is_not_there_is_exit_2(pull: Project) -> None:

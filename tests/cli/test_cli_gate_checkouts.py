@@ -63,6 +63,23 @@ def test_a_branch_of_one_commit_is_compared_with_where_it_left_the_base(
     assert said.json["prompts"][0]["reasons"] == ["the prompt"]
 
 
+def test_the_command_for_a_maintainer_fetches_the_commit_that_it_names(
+    project: Project, origin: Path, tmp_path: Path, run_in: Run
+) -> None:
+    project.git("checkout", "-q", "change")
+    project.git("push", "-q", str(origin), "HEAD:refs/pull/2/head")
+    git(tmp_path, "clone", "-q", "--single-branch", origin.as_uri(), "maintainer")
+    here = project_at(tmp_path / "maintainer", run_in)
+    head = project.git("rev-parse", "HEAD")
+    said = here.run("gate", "--base", "origin/main", "--head", head, "--untrusted", "--json")
+    assert (said.code, said.json["head"]) == (3, head)
+    assert here.git("rev-parse", "--is-shallow-repository") == "false"
+    assert here.git("status", "--porcelain") == ""
+    other = here.run("gate", "--base", "origin/main", "--head", "0123456789" * 4)
+    assert other.code == 2
+    assert "there is no commit" in other.err
+
+
 @pytest.mark.parametrize("ref", ["refs/pull/1/merge", "refs/heads/taken"])
 def test_a_merge_is_compared_with_the_base_and_not_with_its_own_first_parent(
     ref: str, project: Project, origin: Path, checkout: Callable[[str], Project]

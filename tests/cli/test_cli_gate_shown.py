@@ -59,6 +59,70 @@ def test_hostile_answers_of_megabytes_are_shown_short_and_do_nothing(
     assert not re.search(r"\x1b|##\[|^\s*::set", out, re.MULTILINE)
 
 
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """What an earlier answer has left."""
+    found = {kind: tmp_path / kind for kind in ("markdown", "summary", "junit")}
+    for path in found.values():
+        path.write_text("### ✅ promptops: 1 prompt passes\n")
+    return found
+
+
+def test_what_keeps_the_gate_from_judging_takes_the_place_of_an_earlier_answer(
+    pull: Project, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    said = pull.run(
+        "gate", "--base", "mian", *(part for kind in files for part in (f"--{kind}", str(files[kind])))
+    )
+    assert said.code == 2
+    assert said.out.startswith("::error title=promptops::this change could not be judged: there is no commit")
+    for path in files.values():
+        text = path.read_text(encoding="utf-8")
+        assert "this change could not be judged" in text
+        assert "did you mean main?" in text
+        assert "passes" not in text
+    assert files["markdown"].read_text().startswith("<!-- promptops-gate -->\n")
+
+
+def test_what_ends_before_there_is_an_answer_leaves_no_earlier_one(
+    pull: Project, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("promptops.gating.gate.find_range", killed)
+    pull.run("gate", "--base", "main", *(part for kind in files for part in (f"--{kind}", str(files[kind]))))
+    assert {path.read_text() for path in files.values()} == {""}
+
+
+def test_a_comment_of_a_change_that_affects_nothing_any_more_says_so(
+    pull: Project, files: dict[str, Path]
+) -> None:
+    pull.git("checkout", "-q", "-b", "nothing", "main")
+    pull.write("README.md", "another\n")
+    pull.commit()
+    said = pull.run(
+        "gate", "--base", "main", *(part for kind in files for part in (f"--{kind}", str(files[kind])))
+    )
+    assert (said.code, said.out) == (0, "")
+    assert "### ✅ promptops: no prompt is affected\n" in files["markdown"].read_text()
+    assert files["summary"].read_text() == ""
+    assert not list(ElementTree.fromstring(files["junit"].read_bytes()))
+
+
+def test_a_jobs_summary_is_added_to_and_stays_below_what_github_takes(
+    pull: Project, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(files["summary"]))
+    files["summary"].write_text("x" * 995_000)
+    assert pull.run("gate", "--base", "main").code == 3
+    text = files["summary"].read_text(encoding="utf-8")
+    assert text.startswith("xxx")
+    assert "1 prompt got worse" in text
+    assert len(text.encode()) <= 1_020_000
+
+
 def test_easier_samples_are_the_first_thing_that_is_read(pull: Project, tmp_path: Path) -> None:
     pull.keep_samples(60)
     pull.commit("Keep the easy ones")

@@ -156,8 +156,20 @@ ONE_WORSE = gate(
     ),
 )
 EVERYTHING = gate(
-    prompt("support-triage", "regression", report=WORSE, reasons=["the prompt", "prompts/partials/tone.md"]),
-    prompt("greeting", "inconclusive", report=OPEN),
+    prompt(
+        "support-triage",
+        "regression",
+        report=WORSE,
+        reasons=["the prompt", "prompts/partials/tone.md"],
+        commands=['promptops promote support-triage --force -m "why"'],
+    ),
+    prompt(
+        "greeting",
+        "inconclusive",
+        report=OPEN,
+        line=7,
+        commands=['promptops promote greeting --accept -m "why"'],
+    ),
     prompt(
         "refund-reply", "pass", report=BETTER, evidence="prompts/releases/refund-reply/evidence/4f2a.json"
     ),
@@ -204,10 +216,17 @@ FORK = gate(
         "stopped",
         said=["there is no key for openai here, and this change is a stranger's"],
         diff=["user: {{ message }}", "system: Answer with [-one word-]{+a whole sentence+}."],
-        commands=["promptops gate --base origin/main --head 5e6f7a8b"],
+        commands=[f"promptops gate --base origin/main --head {HEAD} --untrusted"],
     ),
     untrusted=True,
     said=["a change from a fork is looked at without keys: nothing was asked"],
+)
+FAILED = GateReport(
+    base="",
+    head="",
+    failed=2,
+    said=["promptops.yaml:3:5: unknown word 'provider'; did you mean providers?", "promptops.yaml:9: a tab"],
+    tool_version="0.1.0",
 )
 PASSES = gate(prompt("refund-reply", "pass", report=BETTER), prompt("fresh", "new", baseline=None))
 NOTHING = gate()
@@ -215,7 +234,8 @@ WRONG = gate(integrity=EVERYTHING.integrity)
 
 # What a model, a sample or a pull request would write to be more than shown.
 ATTACK = (
-    "::error::owned\r\n::set-output name=x::y\n##[set-env name=A]b ##vso[c] <script>alert(1)</script>"
+    "::error::owned\r\n::set-output name=x::y\n##[set-env name=A]b ##vso[c] ##teamcity[d] "
+    "[[ATTACHMENT|/etc/passwd]] <script>alert(1)</script>"
     '<img src=x onerror="alert(1)"></details></table> @everyone @acme/team ada@example.org #12 acme/x#3 GH-4 '
     "| a || b | `code` ``` ~~~ **bold** _it_ [link](https://example.org) ![i](//example.org/i.png) "
     "www.example.org https://example.org $\\huge{PASS}$ :tada: <!-- promptops-gate --> -->]]> &amp; &#64;all "

@@ -10,6 +10,7 @@ import pytest
 from gateworlds import (
     BETTER,
     EVERYTHING,
+    FAILED,
     FORK,
     NOTHING,
     ONE_WORSE,
@@ -27,17 +28,24 @@ from gateworlds import (
 from rich.console import Console
 
 from promptops.basis import Basis
-from promptops.gated import GateReport, Note, Overruled
+from promptops.gated import GateReport, Overruled
 from promptops.report import Side
 from promptops.reports.annotations import annotations
 from promptops.reports.gatecomment import MARKER, comment
 from promptops.reports.gatesummary import summary
 from promptops.reports.gateterminal import print_gate
-from promptops.reports.gateview import broke_most, examples, figures, headline, ordered, remarks, to_merge
+from promptops.reports.gateview import broke_most, examples, figures, headline, ordered, to_merge
 from promptops.rules import Measured, Policy, Rule, summarise
 
 Golden = Callable[[str, str], None]
-WORLDS = {"worse": ONE_WORSE, "everything": EVERYTHING, "fork": FORK, "passes": PASSES, "wrong": WRONG}
+WORLDS = {
+    "worse": ONE_WORSE,
+    "everything": EVERYTHING,
+    "fork": FORK,
+    "passes": PASSES,
+    "wrong": WRONG,
+    "failed": FAILED,
+}
 
 
 def terminal(found: GateReport) -> str:
@@ -156,12 +164,30 @@ def test_examples_are_of_a_metric_that_got_worse() -> None:
     assert [change.sample_id for change in found] == ["smp_0001", "smp_0002"]
 
 
-def test_what_blocks_is_overruled_by_force_and_what_is_open_accepted() -> None:
-    blocked = OPEN.model_copy(update={"inconclusive": "block"})
-    assert "--accept" in to_merge(prompt("x", "inconclusive", report=OPEN))[1][0]
-    assert "--force" in to_merge(prompt("x", "inconclusive", report=blocked))[1][0]
-    assert to_merge(prompt("x", "regression"))[1] == ['promptops promote x --force -m "why"']
+def test_what_nobody_can_overrule_names_no_command() -> None:
+    assert to_merge(prompt("x", "regression")) == ("To merge: fix it", [])
+    assert to_merge(prompt("x", "inconclusive", report=OPEN)) == ("To merge: show more", [])
     assert to_merge(prompt("x", "pass")) == ("", [])
+
+
+def test_what_kept_the_gate_from_judging_is_told_wherever_people_look() -> None:
+    for shown in (comment(FAILED), summary(FAILED)):
+        assert "### ❌ promptops: this change could not be judged\n" in shown
+        assert "- promptops.yaml&#58;9&#58; a tab\n" in shown
+    (line,) = annotations(FAILED)
+    assert line.startswith(
+        "::error title=promptops::this change could not be judged: promptops.yaml:3:5: unknown"
+    )
+    assert FAILED.affects
+    assert FAILED.exit_code() == 2
+
+
+def test_wrong_release_files_name_the_command_that_finds_the_commit() -> None:
+    said = "To merge: undo it in the commit that did it, as named by"
+    assert f"{said} `promptops verify --since 1a2b3c4d0000`" in comment(WRONG)
+    assert f"{said} promptops verify --since 1a2b3c4d0000" in terminal(WRONG)
+    warned = gate(integrity=[WRONG.integrity[0].model_copy(update={"level": "warning"})])
+    assert said not in comment(warned) + terminal(warned)
 
 
 def test_several_ways_on_are_a_list() -> None:
@@ -248,16 +274,3 @@ def test_what_no_test_here_can_decide_is_left_to_a_maintainer() -> None:
 def test_a_released_candidate_has_its_number() -> None:
     released = prompt("x", "pass", candidate=Side(ref="PR", version=13))
     assert "| x v12 → v13 |" in comment(gate(released))
-
-
-def test_a_remark_that_repeats_a_verdict_is_left_out() -> None:
-    path = "prompts/support-triage.prompt.yaml"
-    same = Note(
-        level="error", path=path, line=5, message="support-triage: regression: queue fell by 6 points"
-    )
-    other = Note(level="warning", path=path, line=6, message="the variable is not used")
-    found = ONE_WORSE.model_copy(update={"notes": [same, other]})
-    assert remarks(found) == [other]
-    verdict, remark = annotations(found)
-    assert f"file={path},line=5," in verdict
-    assert remark.endswith("::the variable is not used")

@@ -45,11 +45,10 @@ def test_wrong_release_files_come_first_and_notices_last() -> None:
     assert found[1].endswith("::read this first: looser")
 
 
-def test_a_verdict_stands_on_the_first_line_of_its_prompt_that_there_is_a_remark_on() -> None:
+def test_a_verdict_stands_on_the_first_line_of_its_prompt_that_changed() -> None:
     (alone,) = annotations(ONE_WORSE)
     assert alone.startswith("::error file=prompts/support-triage.prompt.yaml,line=1,title=promptops::")
-    note = Note(level="notice", path="prompts/x.prompt.yaml", line=7, message="this line changed")
-    verdict, _ = annotations(gate(prompt("x", "regression"), notes=[note]))
+    (verdict,) = annotations(gate(prompt("x", "regression", line=7)))
     assert verdict.startswith("::error file=prompts/x.prompt.yaml,line=7,title=promptops::x: regression: ")
 
 

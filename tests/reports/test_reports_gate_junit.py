@@ -6,11 +6,23 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
-from gateworlds import ATTACK, EVERYTHING, FORK, NOTHING, ONE_WORSE, PASSES, WRONG, gate, hostile, prompt
+from gateworlds import (
+    ATTACK,
+    EVERYTHING,
+    FAILED,
+    FORK,
+    NOTHING,
+    ONE_WORSE,
+    PASSES,
+    WRONG,
+    gate,
+    hostile,
+    prompt,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptops.gated import GateReport
+from promptops.gated import GateReport, Note
 from promptops.reports.escape import xml
 from promptops.reports.junit import junit
 
@@ -34,6 +46,8 @@ def parsed(found: GateReport) -> ElementTree.Element:
         attributes, children = SCHEMA[element.tag]
         assert set(element.attrib) <= attributes
         assert {child.tag for child in element} <= children
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(set(names)) == len(names)
     for suite in root:
         cases = list(suite)
         assert suite.get("tests") == str(len(cases))
@@ -47,7 +61,9 @@ def test_junit_shows_a_gate(golden: Callable[[str, str], None]) -> None:
     golden("gate-everything.xml", junit(EVERYTHING))
 
 
-@pytest.mark.parametrize("found", [EVERYTHING, ONE_WORSE, FORK, PASSES, WRONG, NOTHING, hostile(ATTACK)])
+@pytest.mark.parametrize(
+    "found", [EVERYTHING, FAILED, ONE_WORSE, FORK, PASSES, WRONG, NOTHING, hostile(ATTACK)]
+)
 def test_a_document_is_what_the_schema_allows(found: GateReport) -> None:
     parsed(found)
 
@@ -109,3 +125,67 @@ def test_a_remark_belongs_to_its_prompt_and_the_rest_to_other_files() -> None:
 def test_the_same_answer_is_the_same_document() -> None:
     turned = EVERYTHING.model_copy(update={"prompts": list(reversed(EVERYTHING.prompts))})
     assert junit(turned) == junit(EVERYTHING)
+
+
+def test_two_remarks_on_one_line_have_two_names() -> None:
+    notes = [Note(level="error", path="a", line=3, message=message) for message in ("one", "two", "one")]
+    (suite,) = parsed(gate(notes=notes))
+    assert [case.get("name") for case in suite] == ["a:3", "a:3 (2)", "a:3 (3)"]
+
+
+def test_two_prompts_of_one_name_are_one_suite_with_both_verdicts() -> None:
+    (suite,) = parsed(gate(prompt("x", "broken", path="a"), prompt("x", "regression", path="b")))
+    assert [(case.get("name"), case[0].tag) for case in suite] == [
+        ("verdict", "error"),
+        ("verdict (2)", "failure"),
+    ]
+
+
+def test_what_a_case_ended_in_is_told_in_its_text_too() -> None:
+    for case in parsed(EVERYTHING).iter("testcase"):
+        if case[0].tag != "system-out":
+            assert (case[0].text or "").split("\n")[0] == case[0].get("message")
+
+
+@pytest.mark.parametrize("name", ["ATTACHMENT", "attachment"])
+def test_no_text_attaches_a_file_of_the_build_server(name: str) -> None:
+    evil = f"[[{name}|/home/jenkins/.netrc]]"
+    shown = junit(hostile(evil))
+    assert f"[[{name}" not in shown
+    assert f"\\u{{5b}}[{name}|/home/jenkins/.netrc]]" in shown
+
+
+def crowd(number: int) -> GateReport:
+    worse, better = ONE_WORSE.prompts[1], ONE_WORSE.prompts[0]
+    pairs = [(f"{place:05}", one) for place in range(number) for one in (better, worse)]
+    return gate(*(one.model_copy(update={"id": f"{one.id}-{place}"}) for place, one in pairs))
+
+
+def test_a_thousand_prompts_have_room() -> None:
+    shown = junit(crowd(500))
+    assert "no room" not in shown
+    assert shown.count("<testsuite ") == 1000
+
+
+@pytest.mark.parametrize("limit", [1_024, 10_000, 100_000])
+@pytest.mark.parametrize("text", ["", "\U0010ffff" * 400, "&" * 400])
+def test_a_document_never_exceeds_its_limit(limit: int, text: str) -> None:
+    many = crowd(150)
+    found = many.model_copy(
+        update={"first": [text] * 9, "prompts": [*many.prompts, *hostile(text or "a").prompts]}
+    )
+    shown = junit(found, limit=limit)
+    assert len(shown.encode()) <= limit
+    assert "more cases had no room here" in shown
+    ElementTree.fromstring(shown.encode())
+
+
+def test_what_passes_is_left_out_first_and_counted() -> None:
+    whole = junit(crowd(100)).count("<testcase ")
+    root = ElementTree.fromstring(junit(crowd(100), limit=150_000).encode())
+    kept = list(root.iter("testcase"))
+    assert [case[0].tag for case in kept].count("failure") == 200
+    assert "system-out" in {case[0].tag for case in kept}
+    (cut,) = root[-1]
+    assert (root[-1].get("name"), cut[0].tag) == ("not shown", "skipped")
+    assert cut.get("name") == f"{whole - len(kept) + 1} more cases had no room here"
