@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from promptops.errors import IntegrityError, InvalidFile, InvalidInput, Problem
 from promptops.nodes import Node, plain_data, read_nodes
+from promptops.prompts.canonical import digest as body_digest
+from promptops.prompts.canonical import property_order
 from promptops.prompts.model import ID_PATTERN
 from promptops.writtenyaml import read_written
 from promptops.yamltext import write_yaml
@@ -221,18 +222,6 @@ def sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def body_digest(body: Mapping[str, Any]) -> str:
-    """Return the digest of a prompt's body: `sha256:` of its RFC 8785 form.
-
-    Raises:
-        InvalidInput: a value that has no canonical form (NaN, an integer beyond 2**53).
-    """
-    try:
-        return sha256(rfc8785.dumps(dict(body)))
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
-        raise InvalidInput(f"this body has no canonical form: {error}") from error
-
-
 def parse_version(data: bytes, *, path: str) -> Version:
     """Read a `vN.yaml`.
 
@@ -246,7 +235,7 @@ def parse_version(data: bytes, *, path: str) -> Version:
 
 
 def check_body(version: Version, *, path: str) -> None:
-    """Compare a version's digest with its body.
+    """Compare a version's digest with its body, and with the order of properties, in which models answer.
 
     Raises:
         IntegrityError: the digest is not that of the body.
@@ -259,6 +248,10 @@ def check_body(version: Version, *, path: str) -> None:
         raise IntegrityError(
             f"{path}: the digest says {short(version.digest)}, the body is {short(actual)}; "
             "restore the file from git"
+        )
+    if version.body.get("property_order", {}) != property_order(version.body):
+        raise IntegrityError(
+            f"{path}: properties of its body stand in another order than the digest covers; restore the file from git"
         )
 
 

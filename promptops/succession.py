@@ -75,7 +75,9 @@ def fallbacks(previous: Release | None, kind: Kind, version: int) -> list[Fallba
 def illegal_step(previous: Release | None, release: Release, *, linked: Previous | None = None) -> str | None:
     """Say why a record cannot follow another, None where it can; `linked` is `link(previous)`, if that is known."""
     if previous is None:
-        return None if release.sequence == 1 else f"starts at sequence {release.sequence}, not at 1"
+        if release.sequence != 1:
+            return f"starts at sequence {release.sequence}, not at 1"
+        return "is the first, and lists versions to go back to" if release.fallbacks else None
     if (release.id, release.environment) != (previous.id, previous.environment):
         return f"is of {release.id} in {release.environment}, not of {previous.id} in {previous.environment}"
     if release.sequence != previous.sequence + 1:

@@ -31,7 +31,7 @@ from promptops.records import (
 )
 
 _PATH: Final = re.compile(
-    r"(?P<id>[a-z0-9][a-z0-9-]*)/(?:v(?P<number>[1-9][0-9]*)\.yaml"
+    r"(?P<id>[a-z0-9][a-z0-9-]*)/(?:v(?P<number>[1-9][0-9]{0,8})\.yaml"
     r"|evidence/(?P<hex>[0-9a-f]{16})\.json|(?P<environment>[a-z0-9][a-z0-9-]*)\.yaml)"
 )
 _OVERRULED: Final = {"inconclusive": "accepted", "regression": "forced"}

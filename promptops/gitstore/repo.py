@@ -45,6 +45,8 @@ _LOCATION: Final = (
 )
 _OPTIONS: Final = ("--literal-pathspecs", "-c", "core.quotepath=off", "-c", "log.showSignature=false")
 _QUIET: Final = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
+# A commit is what its name is the hash of, and not what refs/replace or info/grafts of this clone put in its place.
+_AS_IT_IS: Final = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,4 +326,4 @@ def _run(home: Path, arguments: Iterable[str], *, stdin: bytes = b"") -> subproc
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _LOCATION}
-    return {**kept, **_QUIET}
+    return {**kept, **_QUIET, **_AS_IT_IS}

@@ -15,7 +15,7 @@ from promptops.gitstore.releases import folder
 from promptops.gitstore.repo import TreeEntry
 from promptops.gitstore.walk import Commit, Shelves, State, shelf_of, shelf_states
 from promptops.records import Previous, Release
-from promptops.succession import illegal_step
+from promptops.succession import illegal_step, link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,15 @@ class _Step:
 class Steps:
     """Judges commits; `at_once` are those that stand for several, because a shallow clone hides what they join.
 
-    `releases` collects path and commit of every release that was judged.
+    What was live and may not be dropped by a merge: `start`, the files of the commit from which on is judged; without
+    one, what stood on the branch itself, whose commits are its `line`. `releases` collects path and commit of every
+    release that was judged.
     """
 
     reader: Reader
     at_once: frozenset[str] = frozenset()
+    start: Shelves | None = None
+    line: frozenset[str] = frozenset()
     releases: list[tuple[str, str]] = field(default_factory=list)
     _records: dict[str, Release] = field(default_factory=dict)
 
@@ -84,10 +88,10 @@ class Steps:
             yield error(path, message, commit.oid)
 
     def _is_named(self, step: _Step, path: str, place: Place) -> bool:
-        """Whether a pointer that the same commit moved names a new version or new evidence."""
+        """Whether a pointer that the same commit moved brings it; a way back brings evidence and no version."""
         digest = self.reader.look(path, step.files[path]).sha256
         return any(
-            one.version == place.number or one.evidence == digest
+            one.evidence == digest or (one.version == place.number and one.kind != "rollback")
             for one in self.reader.pointers(step.written()).values()
         )
 
@@ -106,15 +110,17 @@ class Steps:
         if not step.sides and commit.is_cut:
             yield from self._cut(commit, path, release)
             return
-        if path in step.before and previous is None:
-            return  # what stood there could not be read: that was said of the commit that wrote it
-        wrong = illegal_step(previous, release, linked=self._link(path, step.before.get(path), previous))
-        count = release.sequence - (previous.sequence if previous else 0)
-        if wrong and count > 1 and commit.oid in self.at_once:
-            message = f"the commits of {count} releases are not in this shallow clone; check out with fetch-depth: 0"
-            yield unchecked(path, message, commit.oid)
+        before = previous.sequence if previous else 0
+        if release.sequence > before + 1 and commit.oid in self.at_once:
+            hidden = f"the commits of {release.sequence - before} releases are not in this shallow clone"
+            yield unchecked(path, f"{hidden}; check out with fetch-depth: 0", commit.oid)
             return
-        if wrong:
+        linked = self._link(path, step.before.get(path), previous)
+        if path in step.before and previous is None:
+            yield unchecked(
+                path, "follows a record that cannot be read: nobody can say that it may", commit.oid
+            )
+        elif wrong := illegal_step(previous, release, linked=linked):
             message = f"{wrong}{_guess(previous, release)}; written by {_who(commit)}"
             yield error(path, message, commit.oid)
         self.releases.append((path, commit.oid))
@@ -144,41 +150,53 @@ class Steps:
             yield unchecked(path, f"{message}; git fetch --unshallow", commit.oid)
 
     def _merged(self, step: _Step, path: str) -> Iterator[Finding]:
-        """A merge may take a file as one of its sides has it; if both had gone on, one release is lost."""
+        """A merge may take a file as one of its sides has it, unless that drops what was live or takes it back."""
         commit, new = step.commit, step.files.get(path)
-        sides = [side[path] for side in step.sides if path in side]
         if new is None:
             yield error(path, f"was dropped by a merge of {_who(commit)}", commit.oid)
             return
-        if new not in sides:
-            yield error(
-                path, f"was changed within a merge by {_who(commit)}; resolve to one side", commit.oid
-            )
+        others = dict.fromkeys(side[path] for side in step.sides if side.get(path, new) != new)
+        if all(side.get(path) != new for side in step.sides):
+            message = f"was changed within a merge by {_who(commit)}; resolve to one side"
+            yield error(path, message, commit.oid)
             return
-        kept, lost = (
-            self.reader.pointer(path, new),
-            [self.reader.pointer(path, side) for side in sides if side != new],
-        )
-        gone = [one for one in lost if one is not None and kept is not None and not self._leads_to(one, kept)]
-        undone = [one for one in gone if kept is not None and self._leads_to(kept, one)]
-        if undone:
+        kept = self.reader.pointer(path, new)
+        for entry in others:
+            yield from self._dropped(step, path, kept, entry)
+
+    def _dropped(self, step: _Step, path: str, kept: Release | None, entry: TreeEntry) -> Iterator[Finding]:
+        """Say what it means that a merge did not take this one."""
+        commit, lost = step.commit, self.reader.pointer(path, entry)
+        if kept is not None:
+            if lost is None or self._leads_to(lost, kept):
+                return
+            if self._leads_to(kept, lost):
+                message = f"was taken back to sequence {kept.sequence} by a merge of {_who(commit)}"
+                message = f"{message}, from sequence {lost.sequence}; use promptops rollback"
+                yield error(path, message, commit.oid)
+                return
+        if self._was_live(step, path, entry):
             message = (
-                f"was taken back to sequence {kept.sequence if kept else 0} by a merge of {_who(commit)}"
+                f"as it was released was dropped by a merge of {_who(commit)}, for what another branch has"
             )
-            yield error(
-                path, f"{message}, from sequence {undone[0].sequence}; use promptops rollback", commit.oid
-            )
-        elif gone or (kept is None and len(set(sides)) > 1):
-            count = max(1, len(gone))
-            message = f"both branches had released; the merge kept one and dropped {count}: promote it again"
+            yield error(path, f"{message}: take it as it was, and promote again", commit.oid)
+        else:
+            message = "both branches had released; the merge kept one and dropped the other: promote it again"
             yield warning(path, message, commit.oid)
+
+    def _was_live(self, step: _Step, path: str, entry: TreeEntry) -> bool:
+        if self.start is not None:
+            return self.start.get(shelf_of(path, folder(self.reader.root)), {}).get(path) == entry
+        return step.commit.oid in self.line and step.before.get(path) == entry
 
     def _leads_to(self, old: Release, new: Release) -> bool:
         """Whether the chain of records behind `new` holds `old`; where it goes out of sight, by the numbers."""
-        at: Release | None = new
-        while at is not None and at.sequence > old.sequence:
+        at = new
+        while at.sequence > old.sequence:
             if at.previous is None:
                 return False
+            if at.previous.sequence == old.sequence:
+                return at.previous == link(old)
             behind = self._records.get(f"sha256:{at.previous.sha256}")
             if behind is None:
                 return True
@@ -208,11 +226,12 @@ def _who(commit: Commit) -> str:
 
 
 def _guess(previous: Release | None, release: Release) -> str:
-    if previous is None:
+    before = previous.sequence if previous else 0
+    if previous is None and release.sequence > 1:
         return " (the records before it are not in the history: squashed or rewritten?)"
-    if release.sequence < previous.sequence:
+    if release.sequence < before:
         return " (a git revert? use promptops rollback)"
-    return " (releases squashed into one commit?)" if release.sequence > previous.sequence + 1 else ""
+    return " (releases squashed into one commit?)" if release.sequence > before + 1 else ""
 
 
 def entries_of(commits: list[Commit]) -> Iterator[TreeEntry]:

@@ -8,6 +8,7 @@ there is one, and the reason.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -56,6 +57,7 @@ def verify(
     try:
         found = [
             *work_tree_findings(repo, commit, root),
+            *_misplaced(repo, commit, folder(root)),
             *_committed(repo, commit, root, start, tuple(signers)),
         ]
     except PromptopsError as problem:  # git itself could not read on: a damaged or partial repository
@@ -88,6 +90,34 @@ def _once(found: Iterable[Finding]) -> Iterator[Finding]:
             yield one
 
 
+def _misplaced(repo: Repo, commit: str, top: str) -> Iterator[Finding]:
+    """Say where the folder is none of its own: a program would read what was never looked at."""
+    for path, mode in _alike(repo, commit, top.split("/")):
+        if mode in ("120000", "160000"):
+            what = "a symbolic link" if mode == "120000" else "a submodule"
+            yield error(path, f"is {what}: the releases behind it are not what this commit holds")
+        elif path != top:
+            yield error(path, f"is the same folder as {top} where letters' case does not count; move it away")
+
+
+def _alike(repo: Repo, commit: str, wanted: list[str], inside: str = "") -> Iterator[tuple[str, str]]:
+    """Yield path and mode of what some file system takes for this folder, or ends on the way to it."""
+    raw = repo.read("ls-tree", "-z", "--full-tree", "--end-of-options", commit, *([inside] if inside else []))
+    for row in raw.decode(errors="surrogateescape").split("\0")[:-1]:
+        about, path = row.split("\t", 1)
+        if _folded(path.removeprefix(inside)) != _folded(wanted[0]):
+            continue
+        mode = about.split(" ")[0]
+        if mode == "040000" and wanted[1:]:
+            yield from _alike(repo, commit, wanted[1:], f"{path}/")
+        else:
+            yield path, mode
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
 def _committed(
     repo: Repo, commit: str, root: str, start: str | None, signers: tuple[Signers, ...]
 ) -> Iterator[Finding]:
@@ -102,7 +132,7 @@ def _committed(
         reader = Reader(root=root, content=objects.read)
         for name in sorted(files):
             yield from _shelf(reader, files[name])
-        steps = Steps(reader=reader, at_once=history.at_once)
+        steps = Steps(reader=reader, at_once=history.at_once, start=history.start, line=history.line)
         yield from steps.check(history.commits, history.before)
     if history.hidden:
         message = f"the commits since {history.hidden[:10]} are not in this shallow clone"
@@ -112,10 +142,15 @@ def _committed(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _History:
-    """The commits to judge; `before` are the files of those they stand on, `hidden` a start that cannot be reached."""
+    """The commits to judge; `before` are the files of those they stand on, `hidden` a start that cannot be reached.
+
+    `start` are the files of the commit from which on is judged, `line` the commits of the branch itself where none is.
+    """
 
     commits: list[Commit]
     before: Mapping[str, Shelves]
+    start: Shelves | None = None
+    line: frozenset[str] = frozenset()
     at_once: frozenset[str] = frozenset()
     hidden: str = ""
 
@@ -124,7 +159,8 @@ def _history(repo: Repo, objects: Objects, commit: str, root: str, start: str | 
     top = folder(root)
     commits = walk(repo, commit, top, since=start)
     if start is None:
-        return _History(commits=commits, before={})
+        line = repo.read("rev-list", "--first-parent", commit).decode().split()
+        return _History(commits=commits, before={}, line=frozenset(line))
     cut = [one for one in commits if one.is_cut]
     at_once = [one for one in cut if start in _parents(objects, one.oid)]
     whole = [_at_once(repo, one, start, top) if one in at_once else one for one in commits]
@@ -134,6 +170,7 @@ def _history(repo: Repo, objects: Objects, commit: str, root: str, start: str | 
     return _History(
         commits=kept,
         before={parent: shelves_of(repo.tree(parent, top), top) for parent in behind},
+        start=shelves_of(repo.tree(start, top), top),
         at_once=frozenset(one.oid for one in at_once),
         hidden=start if len(cut) > len(at_once) else "",
     )

@@ -84,12 +84,20 @@ def _commits(tokens: list[str], cut: frozenset[str]) -> Iterator[Commit]:
             parents=tuple(parents.split()),
             author=author,
             email=email,
-            date=datetime.fromtimestamp(int(date), UTC),
-            committed=datetime.fromtimestamp(int(committed), UTC),
+            date=moment(date),
+            committed=moment(committed),
             subject=subject,
             changes=changes,
             is_cut=oid in cut,
         )
+
+
+def moment(seconds: str) -> datetime:
+    """Return the time that a commit states: the year 1 if it states none, and 9999 at most."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.replace(tzinfo=UTC) if seconds.isdigit() else datetime.min.replace(tzinfo=UTC)
 
 
 def states(commits: list[Commit]) -> Iterator[tuple[Commit, State, tuple[State, ...]]]:

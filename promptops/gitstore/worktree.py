@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from promptops.gitstore.findings import Finding, error
 from promptops.gitstore.releasefiles import place_of
@@ -33,8 +34,8 @@ def work_tree_findings(repo: Repo, commit: str, root: str) -> Iterator[Finding]:
     for path, entry in entries.items():
         if path not in changed and not _is_same(f"{top}/{path}", entry):
             yield error(path, f"was edited by hand, and git was told not to look; {_RESTORE}")
-    for path in _found(top, folder(root)):
-        if path not in entries and path not in changed and place_of(path, root) is not None:
+    for path in _found(top, root):
+        if path not in entries and path not in changed:
             yield error(path, f"{_WHAT['!']}; {_RESTORE}")
 
 
@@ -63,7 +64,9 @@ def _name(content: bytes, like: str) -> str:
     ).hexdigest()
 
 
-def _found(top: str, start: str) -> Iterator[str]:
-    for place, _, names in os.walk(f"{top}/{start}"):
+def _found(top: str, root: str) -> Iterator[str]:
+    """Yield what a program could take for a release file: by its name, or in a folder that is a link."""
+    for place, folders, names in os.walk(f"{top}/{folder(root)}"):
         inside = place.removeprefix(f"{top}/")
-        yield from (f"{inside}/{name}" for name in names)
+        yield from (path for name in names if place_of(path := f"{inside}/{name}", root) is not None)
+        yield from (f"{inside}/{name}" for name in folders if Path(place, name).is_symlink())

@@ -30,10 +30,14 @@ def body(spec: PromptSpec, partials: Mapping[str, str]) -> dict[str, Any]:
         "response_format": spec.response_format,
         "partials": dict(sorted(partials.items())),
     }
-    orders = {
-        place: names for key in ("tools", "response_format") for place, names in _orders(held[key], f"/{key}")
-    }
-    return {**held, "property_order": dict(sorted(orders.items()))} if orders else held
+    orders = property_order(held)
+    return {**held, "property_order": orders} if orders else held
+
+
+def property_order(body: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the orders of properties that a body's digest cannot see and has to be told, by their places."""
+    keys = ("tools", "response_format")
+    return dict(sorted(found for key in keys for found in _orders(body.get(key), f"/{key}")))
 
 
 def digest(body: Mapping[str, Any]) -> str:
@@ -44,7 +48,7 @@ def digest(body: Mapping[str, Any]) -> str:
     """
     try:
         return f"sha256:{hashlib.sha256(canonical_json(dict(body))).hexdigest()}"
-    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise InvalidInput(f"this prompt has no canonical form: {error}") from error
 
 

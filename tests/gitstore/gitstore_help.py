@@ -96,6 +96,37 @@ def release(
     return commit_files(repo, files, f"{kind} {version.id} v{version.version}", branch=branch)
 
 
+def by_hand(
+    top: Path,
+    version: Version,
+    *,
+    evidence: Evidence | None = None,
+    kind: str = "promote",
+    environment: str = "production",
+    only: Callable[[str], bool] = lambda path: True,
+    **more: object,
+) -> None:
+    """Commit a release as somebody would who knows the formats and not the rules."""
+    repo = Repo.open(top)
+    now = read_releases(repo, "HEAD", prompt=version.id)
+    record = following(
+        now.live(version.id, environment),
+        version=version,
+        environment=environment,
+        kind=kind,
+        evidence=sha256(canonical(evidence)) if evidence else None,
+        reason="",
+        by="Eve <eve@example.org>",
+        at="2026-01-06T10:00:00Z",
+        **more,
+    )
+    files = release_files("prompts", record, version=version, evidence=evidence)
+    files = {
+        path: content for path, content in files.items() if now.files.get(path) != content and only(path)
+    }
+    commit_files(repo, files, "By hand")
+
+
 def write(top: Path, path: str, text: str | bytes) -> Path:
     """Write one file below a folder, with LF, and return its path."""
     target = top / path

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gitstore_help import copy_of, frozen, release, seen_by_the_gate, write
+from gitstore_help import by_hand, copy_of, frozen, release, seen_by_the_gate, write
 
 from promptops.errors import RepoError
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.releases import read_releases, release_files
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.verify import Finding, Severity, verify
-from promptops.records import Evidence, Release, Version, canonical, sha256
+from promptops.records import Release, canonical
 from promptops.succession import following
 
 FOLDER = "prompts/releases/greet"
@@ -49,37 +49,6 @@ def commit(git: Git, top: Path, subject: str = "Change") -> str:
     git("add", "-A", cwd=top)
     git("commit", "-q", "--allow-empty", "-m", subject, cwd=top)
     return git("rev-parse", "HEAD", cwd=top)
-
-
-def by_hand(
-    top: Path,
-    version: Version,
-    *,
-    evidence: Evidence | None = None,
-    kind: str = "promote",
-    environment: str = "production",
-    only: Callable[[str], bool] = lambda path: True,
-    **more: object,
-) -> None:
-    """Commit a release as somebody would who knows the formats and not the rules."""
-    repo = Repo.open(top)
-    now = read_releases(repo, "HEAD", prompt=version.id)
-    record = following(
-        now.live(version.id, environment),
-        version=version,
-        environment=environment,
-        kind=kind,
-        evidence=sha256(canonical(evidence)) if evidence else None,
-        reason="",
-        by="Eve <eve@example.org>",
-        at="2026-01-06T10:00:00Z",
-        **more,
-    )
-    files = release_files("prompts", record, version=version, evidence=evidence)
-    files = {
-        path: content for path, content in files.items() if now.files.get(path) != content and only(path)
-    }
-    commit_files(repo, files, "By hand")
 
 
 # bytes
