@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from promptops.errors import NothingToDo, PromptopsError
+from promptops.errors import PromptopsError
 from promptops.gating.suspects import SAMPLE_ENDS
+from promptops.gitstore.trees import normal
 from promptops.importers.digest import content_hash
 from promptops.importers.find import find_samples, read_files
 from promptops.prompts.model import Prompt
@@ -38,27 +39,31 @@ class Eased:
 
 def sample_paths(world: Workspace, prompt: Prompt) -> frozenset[str]:
     """Return the files of the base that hold a prompt's samples; none where there are none."""
+    return _found(prompt, world.top)
+
+
+def _found(prompt: Prompt, top: Path) -> frozenset[str]:
     try:
-        files = find_samples(
-            prompt.spec.samples, prompt_path=prompt.path, root=world.top, prompt_id=prompt.id
-        )
+        files = find_samples(prompt.spec.samples, prompt_path=prompt.path, root=top, prompt_id=prompt.id)
     except PromptopsError:
         return frozenset()
-    return frozenset(path.relative_to(world.top.resolve()).as_posix() for path in files)
+    return frozenset(path.relative_to(top.resolve()).as_posix() for path in files)
 
 
 def eased(world: Workspace, commit: str, base: Prompt, changed: Collection[str]) -> Eased:
     """Compare the base's samples of a prompt with those that `commit` has in its place; only changed files are read."""
-    touched = sorted(
-        path for path in changed if path.endswith(SAMPLE_ENDS) and path in _concerned(world, base, changed)
-    )
-    if not touched:
+    touched = sorted(path for path in changed if path.endswith(SAMPLE_ENDS))
+    own = sample_paths(world, base)
+    if not own or not touched:
         return Eased()
-    before = _hashes([world.top / path for path in touched if (world.top / path).is_file()], world.top)
     with TemporaryDirectory(prefix="promptops-head-") as name:
-        after, unreadable = _head(world, commit, touched, Path(name))
-    if unreadable:
-        return Eased(unreadable=unreadable)
+        _lay_out(world, commit, touched, Path(name))
+        theirs = _found(base, Path(name))
+        try:
+            before = _hashes(sorted(own & set(touched)), world.top)
+            after = _hashes(sorted(theirs), Path(name))
+        except PromptopsError as error:
+            return Eased(unreadable=str(error).split("\n")[0])
     return Eased(
         removed=len(before.keys() - after.keys()),
         edited=sum(before[one] != after[one] for one in before.keys() & after.keys()),
@@ -66,30 +71,16 @@ def eased(world: Workspace, commit: str, base: Prompt, changed: Collection[str])
     )
 
 
-def _concerned(world: Workspace, base: Prompt, changed: Collection[str]) -> frozenset[str]:
-    """The base's files, and beside them what the change may have moved their samples to."""
-    own = sample_paths(world, base)
-    folders = {path.rpartition("/")[0] for path in own}
-    return own | {path for path in changed if own and path.rpartition("/")[0] in folders}
-
-
-def _hashes(files: list[Path], top: Path) -> dict[str, str]:
+def _hashes(paths: list[str], top: Path) -> dict[str, str]:
+    files = [top / path for path in paths]
     return {sample.sample_id: content_hash(sample) for sample in read_files(files, root=top)}
 
 
-def _head(world: Workspace, commit: str, paths: list[str], folder: Path) -> tuple[dict[str, str], str]:
-    """Read these files as the change has them, from a folder of our own: links and names lead nowhere."""
-    entries = world.repo.tree_paths(commit, paths)
-    contents = world.repo.read_many([entry.oid for entry in entries.values() if entry.is_file])
-    files = []
-    for number, path in enumerate(
-        path for path in paths if path in entries and entries[path].oid in contents
-    ):
-        files.append(folder / f"{number}{Path(path).suffix}")
-        files[-1].write_bytes(contents[entries[path].oid])
-    try:
-        return (_hashes(files, folder) if files else {}), ""
-    except NothingToDo:
-        return {}, ""
-    except PromptopsError as error:
-        return {}, str(error).split("\n")[0]
+def _lay_out(world: Workspace, commit: str, paths: list[str], top: Path) -> None:
+    """Write these files as the change has them where they would stand, in a folder of our own: links lead nowhere."""
+    entries = {path: one for path, one in world.repo.tree_paths(commit, paths).items() if one.is_file}
+    contents = world.repo.read_many([entry.oid for entry in entries.values()])
+    for path, entry in entries.items():
+        place = top / normal(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(contents.get(entry.oid, b""))
