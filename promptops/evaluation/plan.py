@@ -29,6 +29,7 @@ from promptops.samples import Sample
 from promptops.sampling import SampleSet, SampleSource, survey
 from promptops.scorers.build import Recipe
 from promptops.scorers.defaults import default_scorers
+from promptops.scorers.workers import described
 from promptops.workspace import Workspace
 
 
@@ -167,18 +168,21 @@ def scorers_of(
     if specs is None:
         defaults = default_scorers(samples, prompt.spec.response_format)
         specs, chosen = dict(defaults.scorers), defaults.said
-    return specs, {name: _scorer(name, spec, prompt, workspace) for name, spec in specs.items()}, chosen
+    recipes = {name: _recipe(name, spec, prompt, workspace) for name, spec in specs.items()}
+    made: dict[str, Scorer] = {name: one.build() for name, one in recipes.items() if not one.is_code}
+    made |= described({name: one for name, one in recipes.items() if one.is_code})
+    placed = {name: Placed(scorer=made[name], recipe=one, prompt=prompt) for name, one in recipes.items()}
+    return specs, placed, chosen
 
 
-def _scorer(name: str, spec: ScorerSpec, prompt: Prompt, workspace: Workspace) -> Scorer:
-    recipe = Recipe(
+def _recipe(name: str, spec: ScorerSpec, prompt: Prompt, workspace: Workspace) -> Recipe:
+    return Recipe(
         name=name,
         spec=spec,
         response_format=prompt.spec.response_format,
         root=workspace.folder,
         template=prompt.spec.template,
     )
-    return Placed(scorer=recipe.build(), recipe=recipe, prompt=prompt)
 
 
 def check_renders(prompts: list[Prompt], samples: Iterable[Sample]) -> None:

@@ -68,6 +68,13 @@ class Recipe:
         return self.spec.python is not None
 
     @property
+    def making(self) -> str:
+        """What making it is, in words: a program of somebody's own is a file that is imported."""
+        if self.spec.python is None:
+            return "making it"
+        return f"importing {self.spec.python.partition(':')[0].replace('.', '/')}.py"
+
+    @property
     def may_hang(self) -> bool:
         """Whether it looks for a pattern, which may go back over an answer without end."""
         return self.spec.regex is not None or self.spec.json_schema is not None

@@ -52,7 +52,7 @@ def _imported(module_name: str, root: Path, file: Path) -> ModuleType:
     with _importing_from(root):
         try:
             module = importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever it is, it is the file's own
             raise ValueError(f"{file.name} does not import: {type(error).__name__}: {error}") from error
         finally:
             _mark(top)

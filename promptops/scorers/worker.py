@@ -1,7 +1,8 @@
 """The program of a worker process: makes the scorers it is told of, then scores answers until its input ends.
 
-Reads pickles, each after its length; writes one line of JSON for every answer. What a scorer prints goes to stderr: the
-program that started this one may be writing JSON to stdout. Nothing is read from the keyboard.
+Reads pickles, each after its length; writes one line of JSON for every scorer that it has made, and for every answer.
+What a scorer prints goes to stderr: the program that started this one may be writing JSON to stdout. Nothing is read
+from the keyboard.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from promptops.samples import Sample
 from promptops.scorers.code import OutsideRange
 
 LENGTH_BYTES = 8
+MADE_WITHIN = 60.0  # seconds to import what a scorer imports
 _ORPHANED = 5.0  # seconds beyond the limit, after which nobody can be left who would end this process
 
 
@@ -49,13 +51,16 @@ def main() -> None:
     if order is None:
         return
     limit, recipes = order
-    try:
-        scorers = {name: recipe.build() for name, recipe in recipes.items()}
-    except Exception as error:  # noqa: BLE001  it is said by whoever started us
-        _write(target, {"broken": str(error)})
-        return
-    _write(target, {"ready": True})
-    end_within = _self_ending()
+    end_within, scorers = _self_ending(), {}
+    for name, recipe in recipes.items():
+        end_within(MADE_WITHIN + _ORPHANED)
+        try:
+            scorers[name] = made = recipe.build()
+        except Exception as error:  # noqa: BLE001  it is said by whoever started us
+            _write(target, {"broken": str(error)})
+            return
+        _write(target, {"range": made.value_range, "binary": made.binary})
+    end_within(0)
     while (task := _read(source)) is not None:
         sample, units = task
         for name, completion in units:

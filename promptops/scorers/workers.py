@@ -1,4 +1,5 @@
 """Worker processes that score: for scorers that need much time, and for those that may hang or end their process.
+What is a program of somebody's own is not even imported elsewhere.
 
 The first one starts with the first answer, the others once answers take long enough that they pay for themselves. An
 answer that takes longer than the limit, or whose worker ends, has no score, with the reason; the worker is replaced,
@@ -20,22 +21,50 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from promptops.errors import RunStopped
-from promptops.samples import Score
+from promptops.errors import ConfigError, RunStopped
+from promptops.messages import Completion
+from promptops.samples import Sample, Score
+from promptops.scorers.build import Recipe
 from promptops.scorers.code import OutsideRange
-from promptops.scorers.worker import Recipe, Task, packed
+from promptops.scorers.worker import MADE_WITHIN, Task, packed
 
 Scored = Score | OutsideRange
 
 PAYS = 0.002  # seconds an answer takes: from there on a second worker is worth its start
 LOST_IN_A_ROW = 10
 _MEAN_OF = 20  # about so many last answers
-_START = 120.0  # seconds to import what a scorer imports
 _POSIX = hasattr(os, "killpg")
 _GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from promptops.scorers.worker import main; main()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """A scorer that exists in worker processes only, as one of them describes it."""
+
+    value_range: tuple[float, float]
+    binary: bool
+
+    def score(self, sample: Sample, completion: Completion) -> Score:
+        raise AssertionError("a worker scores it")
+
+
+def described(recipes: Mapping[str, Recipe]) -> dict[str, Apart]:
+    """Make scorers in a process that ends afterwards, and return what they are like.
+
+    Raises:
+        ConfigError: one cannot be made, or takes too long, or ends the process. RunStopped: none can be started.
+    """
+    if not recipes:
+        return {}
+    worker = _worker(limit=0.0)
+    try:
+        return worker.prepare(recipes)
+    finally:
+        worker.end()
 
 
 class Workers:
@@ -118,15 +147,15 @@ class Workers:
             RunStopped: it cannot be started, or does not become ready.
         """
         self._forget(before)
-        try:
-            worker = _Worker(self._limit)
-        except OSError as error:
-            raise RunStopped(f"a process to run the scorers in does not start: {error}") from error
+        worker = _worker(self._limit)
         with self._lock:
             self._workers.add(worker)
             if self._closed:
                 worker.end()
-        worker.prepare(self._recipes)
+        try:
+            worker.prepare(self._recipes)
+        except ConfigError as error:
+            raise RunStopped(str(error)) from error
         return worker
 
     def _forget(self, worker: _Worker | None) -> None:
@@ -180,24 +209,28 @@ class _Worker:
         self.is_gone = self._ended = False
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def prepare(self, recipes: Mapping[str, Recipe]) -> None:
-        """Have the scorers made.
+    def prepare(self, recipes: Mapping[str, Recipe]) -> dict[str, Apart]:
+        """Have the scorers made, and return what they are like.
 
         Raises:
-            RunStopped: it took too long, or ended the process.
+            ConfigError: one cannot be made, took too long, or ended the process.
         """
-        try:
+        with suppress(OSError):  # it ended: the missing line says so
             self._send(packed((self._limit, recipes)))
-            found = self._hear(_START)
-        except (OSError, EOFError):
-            raise RunStopped(
-                f"the scorers cannot be made in a process of their own: {self._last_words()}"
-            ) from None
+        return {name: self._made(f"scorer {name!r}: {recipe.making}") for name, recipe in recipes.items()}
+
+    def _made(self, making: str) -> Apart:
+        try:
+            found = self._hear(MADE_WITHIN)
+        except EOFError:
+            raise ConfigError(f"{making} ended its process: {self._last_words()}") from None
         except queue.Empty:
             self.end()
-            raise RunStopped(f"the scorers were not made within {_START:g} s: what do they import?") from None
+            raise ConfigError(f"{making} took more than {MADE_WITHIN:g} s: what does it wait for?") from None
         if "broken" in found:
-            raise RunStopped(f"the scorers cannot be made in a process of their own: {found['broken']}")
+            raise ConfigError(found["broken"])
+        worst, best = found["range"]
+        return Apart(value_range=(worst, best), binary=found["binary"])
 
     def score(self, task: Task) -> Iterator[Scored | _Lost]:
         """Score one answer after the other; the first one that is lost is the last one."""
@@ -253,6 +286,13 @@ class _Worker:
                 self._lines.put(line)
         self.is_gone = True
         self._lines.put(b"")
+
+
+def _worker(limit: float) -> _Worker:
+    try:
+        return _Worker(limit)
+    except OSError as error:
+        raise RunStopped(f"a process to run the scorers in does not start: {error}") from error
 
 
 def _read(found: Mapping[str, Any]) -> Scored:

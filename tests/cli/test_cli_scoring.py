@@ -49,6 +49,25 @@ def test_a_scorer_that_hangs_on_one_sample_costs_its_score_and_prints_into_no_js
     assert missing(said) == {"scorer:queue": 2}
 
 
+def test_a_scorer_that_ends_the_process_that_imports_it_is_no_success(
+    project: Project, program: Callable[..., Said]
+) -> None:
+    scored_by(project, "import os\nos._exit(0)\n")
+    said = program(project.path, "test", ID)
+    assert said.code == 2
+    assert "scorer 'queue': importing checks.py ended its process: exit code 0" in said.err
+    assert project.calls() == 0
+
+
+def test_what_a_scorer_prints_when_it_is_imported_is_in_no_json(
+    project: Project, program: Callable[..., Said]
+) -> None:
+    scored_by(project, "print('loud')\ndef queue(output, sample) -> bool:\n    return True\n")
+    said = program(project.path, "test", ID, "--json")
+    assert json.loads(said.out)["reports"][0]["verdict"]
+    assert "loud" in said.err
+
+
 def test_ctrl_c_ends_a_scorer_that_hangs(
     project: Project, interruptible: Callable[[], None], tmp_path: Path
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from promptops.errors import RunStopped
+from promptops.errors import ConfigError, RunStopped
 from promptops.messages import Completion
 from promptops.prompts.model import ScorerSpec
 from promptops.samples import Sample, Score
 from promptops.scorers.build import Recipe
 from promptops.scorers.code import OutsideRange
 from promptops.scorers.watch import watching
-from promptops.scorers.workers import Workers, open_workers
+from promptops.scorers.workers import Apart, Workers, described, open_workers
 
 CODE = """
 import ctypes, os, subprocess, sys, time
@@ -188,11 +190,60 @@ def test_a_function_that_only_a_process_of_its_own_cannot_make_is_named(
 ) -> None:
     with open_workers({"right": recipe("right")}, limit=1) as workers:
         (tmp_path / "po_apart.py").write_text("import os; os._exit(4)")
-        with pytest.raises(RunStopped, match="cannot be made in a process of their own: exit code 4"):
+        with pytest.raises(
+            RunStopped, match=r"^scorer 'right': importing po_apart\.py ended its process: exit code 4$"
+        ):
             score(workers, ("right", "yes"))
         (tmp_path / "po_apart.py").write_text("1 / 0")
         with pytest.raises(RunStopped, match=r"po_apart\.py does not import: ZeroDivisionError"):
             score(workers, ("right", "yes"))
+
+
+def test_a_function_is_described_by_a_process_of_its_own(
+    recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    before = threading.active_count()
+    (tmp_path / "po_apart.py").write_text(
+        "import os\nMADE_BY = os.getpid()\ndef f(output, sample) -> bool: ...\n"
+    )
+    (tmp_path / "po_other.py").write_text(
+        f"assert {os.getpid()} != __import__('os').getpid()\ndef f(o, s): ...\n"
+    )
+    found = described(
+        {"yes": recipe("f"), "much": recipe("much", python="po_other:f", range=[-1, 5])},
+    )
+    assert found == {
+        "yes": Apart(value_range=(0.0, 1.0), binary=True),
+        "much": Apart(value_range=(-1.0, 5.0), binary=False),
+    }
+    assert "po_apart" not in sys.modules
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os._exit(0)", "ended its process: exit code 0"),
+        ("import ctypes; ctypes.string_at(0)", "ended its process: killed by SIGSEGV"),
+        ("import time; time.sleep(60)", "took more than 2 s: what does it wait for?"),
+    ],
+)
+def test_a_file_that_hangs_or_ends_its_process_when_it_is_imported_is_named(
+    recipe: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    monkeypatch.setattr("promptops.scorers.workers.MADE_WITHIN", 2.0)
+    (tmp_path / "po_apart.py").write_text(f"print('loud')\n{code}\n")
+    with pytest.raises(ConfigError, match=rf"^scorer 'right': importing po_apart\.py {re.escape(said)}$"):
+        described({"right": recipe("right")})
+
+
+@pytest.mark.parametrize("raised", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
+def test_whatever_a_file_raises_when_it_is_imported_is_said(
+    recipe: Callable[..., Recipe], tmp_path: Path, raised: str
+) -> None:
+    (tmp_path / "po_apart.py").write_text(f"raise {raised}('no')\n")
+    with pytest.raises(ConfigError, match=rf"^scorer 'right': po_apart\.py does not import: {raised}: no$"):
+        recipe("right").build()
 
 
 def test_a_watch_interrupts_a_pattern_and_lets_others_be(recipe: Callable[..., Recipe]) -> None:
