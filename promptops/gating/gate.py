@@ -73,6 +73,8 @@ async def gate(
     here = committed_workspace(repo, change.base, start, environ)
     merged = after(here, change, changed, start)
     places = roots(here, merged)
+    if wanted.head == "HEAD" and (words := _left_out(repo, places)):
+        options.say(words)
     with base_world(here, change, changed) as world:
         integrity = _integrity(world, change, places)
         found = affected(world, change, changed, places)
@@ -94,6 +96,13 @@ async def gate(
             untrusted=wanted.untrusted,
             tool_version=tool_version(),
         )
+
+
+def _left_out(repo: Repo, places: Collection[str]) -> str:
+    """At the desk nothing must look judged that is not committed yet."""
+    left = sorted(repo.changed(*places)) if not repo.is_bare else []
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    return f"not judged, because it is not committed: {left[0]}{more}" if left else ""
 
 
 def _command(wanted: Change, change: CommitRange) -> str:

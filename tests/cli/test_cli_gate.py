@@ -36,6 +36,13 @@ def test_a_change_that_touches_no_prompt_is_silent(pull: Project) -> None:
     assert gated(pull)[1]["prompts"] == []
 
 
+def test_what_is_not_committed_is_said_to_be_left_out(pull: Project) -> None:
+    pull.reword("quick")
+    said = pull.run("gate", "--base", "main")
+    assert (said.code, said.out) == (0, "")
+    assert f"not judged, because it is not committed: {PATH}" in said.err
+
+
 def test_a_worse_prompt_is_a_regression_on_the_line_that_changed(pull: Project) -> None:
     pull.reword("quick")
     pull.commit()
