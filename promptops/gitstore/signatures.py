@@ -18,8 +18,10 @@ from typing import Final
 from promptops.gitstore.findings import Finding, error
 from promptops.gitstore.repo import Repo
 
-_GPG_LINE: Final = re.compile(r"\s*\S+\s+openpgp\s+(?:0x)?([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})\s*(?:#.*)?")
-_FORM: Final = "--format=%H%x00%G?%x00%GF%x00%GP%x00%GS%x00%GK"
+_GPG_LINE: Final = re.compile(
+    r"[ \t]*[^\s#]\S*[ \t]+openpgp[ \t]+(?:0x)?([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})[ \t\r]*(?:#.*)?"
+)
+_FORM: Final = "--format=%H%x00%G?%x00%GF%x00%GP%x00%GK"
 _WHY: Final = {
     "N": "is not signed",
     "B": "has a signature that does not fit: the commit or the signature was changed",
@@ -78,33 +80,34 @@ def unsigned(
 def _unsigned(repo: Repo, releases: list[tuple[str, str]], signers: Signers) -> Iterator[Finding]:
     content = (signers.content or b"").decode(errors="surrogateescape")
     commits = list(dict.fromkeys(oid for _, oid in releases))
-    kinds = {oid: _kind(text) for oid, text in repo.read_many(commits).items()}
-    fingerprints = {found[1].upper() for line in content.splitlines() if (found := _GPG_LINE.fullmatch(line))}
-    rows = _checked(repo, commits, content)
+    kinds = {oid: _kind(text, oid) for oid, text in repo.read_many(commits).items()}
+    # Not splitlines(): what follows U+2028 or a form feed looks like the rest of a comment, and is.
+    lines = content.split("\n")
+    fingerprints = {found[1].upper() for line in lines if (found := _GPG_LINE.fullmatch(line))}
+    rows = _checked(repo, commits, [line for line in lines if not _GPG_LINE.fullmatch(line)])
     for path, oid in releases:
-        wrong = _wrong(kinds.get(oid, ""), rows.get(oid, ["N", "", "", "", ""]), fingerprints, signers)
+        wrong = _wrong(kinds.get(oid, ""), rows.get(oid, ["N", "", "", ""]), fingerprints, signers)
         if wrong:
             who = f"a release to {signers.environment} must be signed by one of {signers.path}"
             yield error(path, f"{who}; its commit {wrong}", oid)
 
 
-def _checked(repo: Repo, commits: list[str], content: str) -> dict[str, list[str]]:
-    """Return commit → git's letter, fingerprint, primary fingerprint, signer, key."""
-    lines = [line for line in content.splitlines() if not _GPG_LINE.fullmatch(line)]
+def _checked(repo: Repo, commits: list[str], lines: list[str]) -> dict[str, list[str]]:
+    """Return commit → git's letter, fingerprint, primary fingerprint, key; `lines` are those of ssh-keygen."""
     with tempfile.TemporaryDirectory(prefix="promptops-") as folder:
         allowed = Path(folder) / "allowed_signers"
-        allowed.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape")
+        allowed.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
         settings = ("-c", f"gpg.ssh.allowedSignersFile={allowed}")
         raw = repo.read(
             *settings, "log", "--no-walk=unsorted", _FORM, "--stdin", stdin="\n".join(commits).encode()
         )
-    rows = [line.split("\0") for line in raw.decode(errors="replace").split("\n") if line.count("\0") == 5]
+    rows = [line.split("\0") for line in raw.decode(errors="replace").split("\n") if line.count("\0") == 4]
     return {oid: rest for oid, *rest in rows}
 
 
 def _wrong(kind: str, row: list[str], fingerprints: set[str], signers: Signers) -> str:
     """Say why a signature does not do; empty where it does."""
-    letter, fingerprint, primary, _, key = row
+    letter, fingerprint, primary, key = row
     if kind == "SSH":
         if letter == "G":
             return ""
@@ -126,10 +129,9 @@ def _wrong(kind: str, row: list[str], fingerprints: set[str], signers: Signers) 
     return f"has a signature of another kind than SSH and GPG ({kind.lower()})" if kind else _WHY["N"]
 
 
-def _kind(commit: bytes) -> str:
-    """Return what kind of signature a commit carries, empty for none."""
+def _kind(commit: bytes, oid: str) -> str:
+    """Return what kind of signature a commit carries, empty for none; under the name by which git looks for it."""
+    name = b"gpgsig-sha256" if len(oid) == 64 else b"gpgsig"
     head = commit.split(b"\n\n", 1)[0]
-    found = re.search(
-        rb"^gpgsig(?:-sha256)? -----BEGIN ([A-Z ]+?)(?: SIGNATURE| MESSAGE)-----", head, re.MULTILINE
-    )
+    found = re.search(rb"^%s -----BEGIN ([A-Z ]+?)(?: SIGNATURE| MESSAGE)-----" % name, head, re.MULTILINE)
     return found[1].decode() if found else ""

@@ -121,6 +121,21 @@ def test_a_file_that_allows_nobody_allows_nobody(
 
 
 @ssh
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_of_signers_is_read_line_by_line_as_ssh_keygen_reads_it(
+    work: Path, key: Callable[[str], Path], sign_with: Callable[[Path | None], None], end: str
+) -> None:
+    ada = key("ada")
+    sign_with(ada)
+    release(work, frozen(1))
+    line = f"ada@example.org {public(ada)}"
+    assert errors(work, signers(f"# who releases{end}{line}{end}")) == []
+    assert errors(work, signers(f"tom@example.org openpgp {'0' * 40}{end}{line}{end}")) == []
+    for unseen in "\v\f\x1c\x85\u2028\r":  # what a reviewer sees is one comment
+        assert errors(work, signers(f"# who released{unseen}{line}{end}"))
+
+
+@ssh
 def test_who_may_sign_is_read_from_the_base_and_not_from_the_change(
     work: Path, key: Callable[[str], Path], sign_with: Callable[[Path | None], None], git: Git
 ) -> None:
@@ -215,6 +230,31 @@ def gpg_key(world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
 
 
 @gpg
+def test_a_gpg_signature_that_calls_itself_another_kind_is_one_of_a_key_that_is_not_listed(
+    work: Path, gpg_key: str, git: Git
+) -> None:
+    """A key may be in a keyring, and trusted for something else."""
+    release(work, frozen(1))
+    head, _, text = git("cat-file", "commit", "HEAD", cwd=work).partition("\n\n")
+    signing = ["gpg", "--batch", "--armor", "--detach-sign", "--local-user", gpg_key]
+    payload = f"{head}\n\n{text}\n".encode()
+    try:
+        signed = subprocess.run(signing, input=payload, capture_output=True, check=True).stdout.decode()
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+    feint = "gpgsig-sha256 -----BEGIN SSH SIGNATURE-----\n U1NIU0lH\n -----END SSH SIGNATURE-----"
+    real = "gpgsig " + "\n ".join(signed.rstrip("\n").split("\n"))
+    write(work, "forged", f"{head}\n{feint}\n{real}\n\n{text}\n")
+    oid = git("hash-object", "-t", "commit", "-w", "--literally", "forged", cwd=work)
+    (work / "forged").unlink()
+    git("reset", "-q", "--hard", oid, cwd=work)
+    assert git("log", "-1", "--format=%G?", cwd=work) == "G"
+    (one,) = errors(work, signers("ada@example.org ssh-ed25519 AAAA\n"))
+    assert gpg_key in one.message
+    assert errors(work, signers(f"ada@example.org openpgp {gpg_key}\n")) == []
+
+
+@gpg
 def test_a_gpg_key_counts_if_its_fingerprint_is_listed(
     work: Path, gpg_key: str, git: Git, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -226,6 +266,8 @@ def test_a_gpg_key_counts_if_its_fingerprint_is_listed(
         assert errors(work, listed) == []
         (one,) = errors(work, signers(f"ada@example.org openpgp {'0' * 40}\n"))
         assert gpg_key in one.message
+        for comment in ("#", "# ", "#ada@example.org "):
+            assert errors(work, signers(f"{comment}openpgp {gpg_key}\n{comment} openpgp {gpg_key}\n"))
         empty = tmp_path / "e"
         empty.mkdir(mode=0o700)
         with monkeypatch.context() as patch:
