@@ -13,15 +13,12 @@ from promptops.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDE = 180
-
 
 def console() -> Console:
-    """The console that results are printed on; wide, so that a table is wrapped by the terminal and never cut."""
+    """The console that results are printed on."""
     from rich.console import Console
 
-    found = Console(highlight=False, emoji=False, markup=False)
-    return Console(highlight=False, emoji=False, markup=False, width=max(found.width, WIDE))
+    return Console(highlight=False, emoji=False, markup=False)
 
 
 @contextmanager

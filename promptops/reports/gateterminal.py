@@ -27,6 +27,7 @@ from promptops.reports.gateview import (
     untold,
 )
 from promptops.reports.terminal import print_report
+from promptops.reports.wrapping import print_command, print_line
 
 GAP = "   "
 CANDIDATE = "change"
@@ -48,24 +49,23 @@ def print_gate(report: GateReport, console: Console) -> None:
     if not report.affects:
         return
     for line in report.first:
-        _print(console, Text.assemble(("first: ", "bold yellow"), one_line(cut(line, LONG))))
+        print_line(console, Text.assemble(("first: ", "bold yellow"), one_line(cut(line, LONG))), hang=7)
     if report.first:
-        _print(console, Text("       none of it counted here, where the base decides", style="dim"))
+        print_line(
+            console, Text("       none of it counted here, where the base decides", style="dim"), hang=7
+        )
     code = report.exit_code()
-    _print(console, Text(headline(report), style="bold red" if code in (2, 3, 6) else "bold"))
+    print_line(console, Text(headline(report), style="bold red" if code in (2, 3, 6) else "bold"))
     for note in report.integrity:
-        _print(console, _remark(note))
-    text, commands = to_mend(report)
-    if text:
-        _print(console, _way(text, commands))
-    for row in _table(ordered(report.prompts)):
-        _print(console, row)
+        print_line(console, _remark(note))
+    _print_way(console, *to_mend(report))
+    _print_table(console, ordered(report.prompts))
     for prompt in ordered(report.prompts):
         _print_one(prompt, console)
     for note in report.notes:
-        _print(console, _remark(note))
+        print_line(console, _remark(note))
     for said in report.said:
-        _print(console, Text.assemble(("note: ", "yellow"), one_line(cut(said, LONG))))
+        print_line(console, Text.assemble(("note: ", "yellow"), one_line(cut(said, LONG))))
 
 
 def _print_one(prompt: GatedPrompt, console: Console) -> None:
@@ -76,13 +76,13 @@ def _print_one(prompt: GatedPrompt, console: Console) -> None:
         print_report(prompt.report, console, next_step=False)
     else:
         about = changed(prompt)
-        _print(console, Text.assemble((one_line(prompt.id), "bold"), GAP, one_line(about)))
+        print_line(console, Text.assemble((one_line(prompt.id), "bold"), GAP, one_line(about)))
     for line in _lines(prompt):
-        _print(console, line)
+        print_line(console, line)
+    _print_way(console, *to_merge(prompt))
 
 
 def _lines(prompt: GatedPrompt) -> Iterator[Text]:
-    text, commands = to_merge(prompt)
     for said in untold(prompt, SHOWN_SENTENCES):
         yield Text(f"  {one_line(said)}")
     if prompt.report is not None and prompt.exit_code:
@@ -94,16 +94,14 @@ def _lines(prompt: GatedPrompt) -> Iterator[Text]:
         yield from (
             Text.assemble(("  │ ", "dim"), one_line(cut(line, SHORT))) for line in prompt.diff[:SHOWN_DIFF]
         )
+
+
+def _print_way(console: Console, text: str, commands: list[str]) -> None:
     if text:
-        yield _way(text, commands)
+        print_command(console, Text(f"  {text}", style="bold"), one_line(" or ".join(commands)))
 
 
-def _way(text: str, commands: list[str]) -> Text:
-    command = one_line(" or ".join(commands))
-    return Text.assemble((f"  {text}", "bold"), f" {command}" if command else "")
-
-
-def _table(prompts: list[GatedPrompt]) -> list[Text]:
+def _print_table(console: Console, prompts: list[GatedPrompt]) -> None:
     rows = [
         [
             Text(one_line(cut(prompt.id, SHORT)), style="bold"),
@@ -114,7 +112,8 @@ def _table(prompts: list[GatedPrompt]) -> list[Text]:
         for prompt in prompts
     ]
     widths = [max(row[column].cell_len for row in rows) for column in range(4)] if rows else []
-    return [_aligned(row, widths) for row in rows]
+    for row in rows:
+        print_line(console, _aligned(row, widths), hang=2 + sum(widths[:3]) + 3 * len(GAP))
 
 
 def _aligned(row: list[Text], widths: list[int]) -> Text:
@@ -131,7 +130,3 @@ def _remark(note: Note) -> Text:
     return Text.assemble(
         "  ", shown, (f"{note.level}: ", _LEVELS[note.level]), one_line(cut(note.message, LONG))
     )
-
-
-def _print(console: Console, text: Text) -> None:
-    console.print(text, soft_wrap=True)

@@ -9,6 +9,7 @@ from promptops.report import Arm, Change, Report
 from promptops.reports.escape import one_line
 from promptops.reports.slices import SliceRow, Slices
 from promptops.reports.view import Row, View, Way, view
+from promptops.reports.wrapping import print_line
 
 GAP = "   "
 NUMBERS_END = 6  # the columns between the name and the status
@@ -23,14 +24,14 @@ COLOURS = {
 
 
 def print_report(report: Report, console: Console, *, next_step: bool = True) -> None:
-    """Print the whole answer of one test; the console is wide (cli/output.py), so that no figure is cut."""
+    """Print the whole answer of one test."""
     shown = view(report)
     _print(console, "", _title(report, shown))
     _print(console, "  ", Text.assemble(_status(shown.verdict), "   ", one_line(shown.sentence)))
     for reason in shown.more_reasons:
         _print(console, "  ", Text.assemble(" " * len(shown.verdict), "   ", one_line(reason)))
     for line in _table(shown):
-        _print(console, "  ", line)
+        _print(console, "  ", line, hang=console.width)
     for line in _slices(shown.slices):
         _print(console, "  ", line)
     for warning in shown.warnings:
@@ -40,7 +41,8 @@ def print_report(report: Report, console: Console, *, next_step: bool = True) ->
     if shown.more_worst:
         _print(console, "  ", Text(f"        and {shown.more_worst} more", style="dim"))
     for number, way in enumerate(shown.ways if next_step else ()):
-        _print(console, "  ", _way(way, "Next:   " if number == 0 else "   or   "))
+        # In one piece, to be copied.
+        console.print(_way(way, "  Next:   " if number == 0 else "     or   "), soft_wrap=True)
 
 
 def _way(way: Way, label: str) -> Text:
@@ -48,8 +50,8 @@ def _way(way: Way, label: str) -> Text:
     return Text.assemble((label, "bold"), one_line(way.command), remark)
 
 
-def _print(console: Console, indent: str, text: Text) -> None:
-    console.print(Text.assemble(indent, text), soft_wrap=True)
+def _print(console: Console, indent: str, text: Text, *, hang: int = 10) -> None:
+    print_line(console, Text.assemble(indent, text), hang=hang)
 
 
 def _title(report: Report, shown: View) -> Text:
