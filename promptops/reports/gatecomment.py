@@ -82,7 +82,8 @@ def _broken(prompt: GatedPrompt) -> str:
 
 
 def _example(change: Change) -> str:
-    return f"“{literal(change.input)}”: {_answer(change.baseline)} → {_answer(change.candidate)}"
+    # In words: an arrow between two answers in Hebrew or Arabic would seem to lead from the second to the first.
+    return f"“{literal(change.input)}”: before {_answer(change.baseline)}, after {_answer(change.candidate)}"
 
 
 def _answer(arm: Arm | None) -> str:

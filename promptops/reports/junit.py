@@ -37,6 +37,7 @@ _CUT = "not shown"
 _HEAD = 700  # the document without cases, and the case that counts those left out
 _AROUND = 100  # what indents an element, and a suite's counts
 SHOWN_SENTENCES = 20
+SHOWN_LINES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ def _said(prompt: GatedPrompt) -> list[str]:
 
 
 def _example(change: Change) -> str:
-    return f'{change.sample_id} "{change.input}": {_answer(change.baseline)} → {_answer(change.candidate)}'
+    return f'{change.sample_id} "{change.input}": before {_answer(change.baseline)}, after {_answer(change.candidate)}'
 
 
 def _answer(arm: Arm | None) -> str:
@@ -178,7 +179,7 @@ def _element(suite: str, case: Case, seen: Counter[str]) -> ElementTree.Element:
         name += f" ({times})"
     made = ElementTree.Element("testcase", {"name": name, "classname": classname})
     lines = [case.message, *case.lines] if case.message else case.lines
-    text = "\n".join(xml(one_line(line)) for line in lines)
+    text = "\n".join(_word(line, 4 * LONG) for line in lines[:SHOWN_LINES])
     if case.end:
         kind = {"type": _word(case.type)} if case.type else {}
         message = {"message": _word(case.message, 4 * LONG)}

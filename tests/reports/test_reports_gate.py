@@ -19,6 +19,7 @@ from gateworlds import (
     QUEUE,
     WORSE,
     WRONG,
+    broken,
     gate,
     metric,
     prompt,
@@ -188,6 +189,12 @@ def test_wrong_release_files_name_the_command_that_finds_the_commit() -> None:
     assert f"{said} promptops verify --since 1a2b3c4d0000" in terminal(WRONG)
     warned = gate(integrity=[WRONG.integrity[0].model_copy(update={"level": "warning"})])
     assert said not in comment(warned) + terminal(warned)
+
+
+def test_words_keep_answers_in_order_that_are_written_from_right_to_left() -> None:
+    hebrew = broken(1, "איפה החבילה שלי", "משלוח", "חשבון")
+    found = comment(gate(prompt("x", "regression", report=WORSE.model_copy(update={"changes": [hebrew]}))))
+    assert "”: before <code>משלוח</code> ✓, after <code>חשבון</code> ✗\n" in found
 
 
 def test_several_ways_on_are_a_list() -> None:

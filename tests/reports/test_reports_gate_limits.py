@@ -79,6 +79,7 @@ def test_answers_of_megabytes_are_cut_before_anything_is_made_of_them() -> None:
     assert len(summary(huge).encode()) <= 1_048_576
     assert "more prompts" not in comment(huge)
     assert all(len(line) < 20_000 for line in annotations(huge))
+    assert "no room" not in junit(huge)
     assert len(junit(huge)) < 200_000
 
 
