@@ -49,11 +49,29 @@ def _parents(repo: Repo, commit: str) -> list[str]:
     return [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
 
 
+def named(repo: Repo, name: str) -> str | None:
+    """Return the commit of the branch with this name, of anything else so called only where there is no such branch.
+
+    Git itself takes a tag first: whoever may push the tag `origin/main` would choose what is compared with.
+    """
+    return _branch(repo, name) or repo.rev_parse(name)
+
+
+def _branch(repo: Repo, name: str) -> str | None:
+    if name.startswith("refs/") or _FULL.fullmatch(name):
+        return repo.rev_parse(name)
+    return repo.rev_parse(f"refs/heads/{name}") or repo.rev_parse(f"refs/remotes/{name}")
+
+
 def _had(repo: Repo, name: str) -> str | None:
-    """Return a commit that is here, or was to be had from the remote."""
-    remote = repo.remote()
-    wanted = name.removeprefix("refs/remotes/").removeprefix(f"{remote}/").removeprefix("refs/heads/")
-    return repo.rev_parse(name) or _fetched(repo, wanted, "--depth=1")
+    """Return a commit that is here, or was to be had from the remote; a tag only where no branch is so called."""
+    if found := _branch(repo, name) or (not repo.rev_parse(f"refs/tags/{name}") and repo.rev_parse(name)):
+        return found
+    short = name.removeprefix("refs/remotes/").removeprefix(f"{repo.remote()}/").removeprefix("refs/heads/")
+    wanted = (short,) if _FULL.fullmatch(short) else (f"refs/heads/{short}", short)
+    only = ("--depth=1",) if repo.is_shallow else ()  # a clone that is whole would be cut short
+    fetched = (_fetched(repo, one, *only) for one in wanted)
+    return next(filter(None, fetched), None) or repo.rev_parse(name)
 
 
 def _fetched(repo: Repo, wanted: str, *how: str) -> str | None:

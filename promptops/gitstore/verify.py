@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from promptops.errors import PromptopsError, RepoError
+from promptops.gitstore.commitrange import named
 from promptops.gitstore.findings import Finding, Severity, error, unchecked, warning
 from promptops.gitstore.objects import Objects
 from promptops.gitstore.releasefiles import Reader, uncarried, unmet
@@ -71,7 +72,7 @@ def verify(
 
 
 def _start(repo: Repo, since: str, commit: str) -> str:
-    start = repo.rev_parse(since)
+    start = named(repo, since)
     if start is None:
         raise RepoError(f"there is no commit {since!r} here; fetch it, or check out with fetch-depth: 0")
     if not repo.is_shallow and repo.line("merge-base", start, commit) is None:
@@ -137,6 +138,9 @@ def _committed(
     if history.hidden:
         message = f"the commits since {history.hidden[:10]} are not in this shallow clone"
         yield unchecked(folder(root), f"{message}; {_DEEPER}")
+    if signers and start is None and repo.is_shallow:
+        message = "who signed what was released before this shallow clone begins cannot be told"
+        yield unchecked(folder(root), f"{message}; git fetch --unshallow")
     yield from _signatures(repo, steps, signers)
 
 

@@ -1,22 +1,22 @@
 """`promptops verify`: are the committed releases what promptops wrote, and what could not be checked.
 
-Where releases are, and who has to sign them, is read from the base: the commit that `--since` names, else the release
-branch. What is checked does not decide by what it is checked.
+Where releases are, and who has to sign them, is said by the base (`checkbase`): what is checked does not decide by
+what it is checked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from promptops.config import FILE_NAME
-from promptops.errors import InvalidFile, RepoError
-from promptops.gitstore.findings import Finding, Severity
-from promptops.gitstore.releases import release_ref
-from promptops.gitstore.signatures import Signers, signers_at
+from promptops.gitstore.findings import Finding, Severity, error, excused
+from promptops.gitstore.releasefiles import place_of
+from promptops.gitstore.releases import folder
+from promptops.gitstore.repo import Repo
 from promptops.gitstore.verify import verify
-from promptops.gitstore.walk import walk
-from promptops.workspace import Workspace, committed_workspace
+from promptops.releasing.checkbase import bases_of, looked_into
+from promptops.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,65 +75,38 @@ def check(workspace: Workspace, *, since: str | None = None) -> Checked:
         RepoError: there is no such commit, or it has nothing to do with HEAD.
         InvalidFile: the base's configuration has problems.
     """
-    base = _base(workspace, since)
-    known = _as_of(workspace, base) if base else workspace
-    roots = tuple(dict.fromkeys((*known.roots, *workspace.roots)))
-    signers = _signers(known, base, since)
-    found = [one for root in roots for one in verify(workspace.repo, root=root, since=since, signers=signers)]
+    bases, repo = bases_of(workspace, since), workspace.repo
+    signers = tuple(dict.fromkeys(signer for one in bases for signer in one.signers()))
+    left = {
+        root: commit for one in bases for root, commit in one.roots().items() if root not in workspace.roots
+    }
+    left = {root: commit for root, commit in left.items() if _has_history(repo, root)}
+    roots = (*workspace.roots, *left)
+    found = [
+        one
+        for root in roots
+        for one in verify(repo, root=root, since=since, signers=signers)
+        # Where nobody looks for prompts any more, other files may stand.
+        if root in workspace.roots or one.path == folder(root) or place_of(one.path, root) is not None
+    ]
+    found += [one for root, commit in left.items() for one in _left(repo, root, commit, bases[0].path)]
+    order = list(Severity)
+    found = sorted(excused(found, looked_into(bases)), key=lambda one: order.index(one.severity))
     hidden = since is not None and any(one.severity == Severity.UNCHECKED for one in found)
     return Checked(findings=tuple(found), roots=roots, since=since, hidden=hidden)
 
 
-def _base(workspace: Workspace, since: str | None) -> str | None:
-    """Return the commit that decides by what is checked; None before the first commit.
+def _has_history(repo: Repo, root: str) -> bool:
+    return repo.line("rev-list", "--max-count=1", "HEAD", "--", folder(root)) is not None
 
-    Raises:
-        RepoError: there is no such commit.
+
+def _left(repo: Repo, root: str, commit: str | None, path: str) -> Iterator[Finding]:
+    """Say that a prompts folder was taken out of the configuration although prompts are live there.
+
+    Whatever was released, and by which evidence: from then on programs read other files.
     """
-    if since is None:
-        return release_ref(workspace.repo, workspace.config.release_branch).commit
-    commit = workspace.repo.rev_parse(since)
-    if commit is None:
-        raise RepoError(f"there is no commit {since!r} here; fetch it, or check out with fetch-depth: 0")
-    return commit
-
-
-def _as_of(workspace: Workspace, commit: str) -> Workspace:
-    """Return the workspace with the configuration that a commit has."""
-    repo = workspace.repo
-    place = repo.home if repo.is_bare else workspace.folder
-    return committed_workspace(repo, commit, place, workspace.environ)
-
-
-def _signers(base: Workspace, commit: str | None, since: str | None) -> tuple[Signers, ...]:
-    required = base.config.require_signed
-    if commit is None or not required:
-        return ()
-    if since is not None:
-        return signers_at(base.repo, commit, required)
-    return tuple(
-        one
-        for environment, path in required.items()
-        for one in signers_at(
-            base.repo, commit, {environment: path}, judged=_judged(base, commit, environment)
-        )
-    )
-
-
-def _judged(base: Workspace, commit: str, environment: str) -> frozenset[str]:
-    """Return the commits of HEAD that had to be signed: all that follow one whose configuration wanted it."""
-    repo = base.repo
-    path = f"{base.base}/{FILE_NAME}".removeprefix("/")
-    wanting = {one.oid for one in walk(repo, commit, path) if _wants(base, one.oid, environment)}
-    found: set[str] = set()
-    for oid in wanting:
-        if oid not in found:
-            found.update(repo.read("rev-list", "--ancestry-path", f"^{oid}", "HEAD").decode().split())
-    return frozenset(found)
-
-
-def _wants(base: Workspace, commit: str, environment: str) -> bool:
-    try:
-        return environment in _as_of(base, commit).config.require_signed
-    except InvalidFile:  # nobody could work with that one; the next that can be read says it again
-        return False
+    places = [place_of(one, root) for one in repo.tree("HEAD", folder(root))]
+    live = sorted({one.id for one in places if one is not None and one.environment})
+    if live:
+        more = f" and {len(live) - 3} more" if len(live) > 3 else ""
+        yield error(path, f"takes out {root}, where {', '.join(live[:3])}{more} went live", commit)

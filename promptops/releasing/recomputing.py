@@ -1,5 +1,6 @@
 """`verify --recompute`: every verdict from its evidence alone, and every frozen body from its source.
 
+After a commit, a verdict that cannot be reached again is out of sight, as what a shallow checkout hides is.
 A room of its own because it needs the gate and its statistics, which a look at files does without.
 """
 
@@ -10,7 +11,8 @@ from dataclasses import replace
 
 from promptops.errors import PromptopsError
 from promptops.evaluation.again import reach_again
-from promptops.gitstore.findings import Finding, error, unchecked, warning
+from promptops.gitstore.commitrange import named
+from promptops.gitstore.findings import Finding, Severity, error, unchecked, warning
 from promptops.gitstore.references import thaw
 from promptops.gitstore.releasefiles import place_of
 from promptops.gitstore.releases import Releases, folder, read_releases
@@ -27,7 +29,8 @@ def recompute(workspace: Workspace, checked: Checked) -> Checked:
         again = list(_verdicts(now))
         found += [*(one for rows in again for one in rows), *_sources(now)]
         count += len(again)
-    return replace(checked, findings=tuple(found), again=count)
+    hidden = checked.since is not None and any(one.severity == Severity.UNCHECKED for one in found)
+    return replace(checked, findings=tuple(found), again=count, hidden=hidden)
 
 
 def _new_since(workspace: Workspace, root: str, since: str | None) -> Releases:
@@ -36,7 +39,7 @@ def _new_since(workspace: Workspace, root: str, since: str | None) -> Releases:
     now = read_releases(repo, repo.head(), root=root)
     if since is None:
         return now
-    known = repo.tree(repo.rev_parse(since) or since, folder(root))
+    known = repo.tree(named(repo, since) or since, folder(root))
     return Releases(root=root, files={path: data for path, data in now.files.items() if path not in known})
 
 

@@ -197,3 +197,20 @@ def test_nothing_of_the_gate_is_left_in_the_checkout(checkout: Callable[[str], P
     here.run("gate", "--base", "origin/main")
     assert (here.git("status", "--porcelain", "--ignored=no"), here.git("rev-parse", "HEAD")) == before
     assert ID in here.git("ls-files")
+
+
+def test_a_tag_with_the_name_of_the_base_is_not_the_base(
+    project: Project, origin: Path, tmp_path: Path, run_in: Run
+) -> None:
+    """Git takes tags first: one at the change itself would leave nothing to be judged."""
+    project.git("push", "-q", str(origin), "change:refs/tags/origin/main", "change:refs/tags/main")
+    git(tmp_path, "clone", "-q", origin.as_uri(), "whole")
+    git(tmp_path, "clone", "-q", "--depth=1", "--branch=change", origin.as_uri(), "one-commit")
+    git(tmp_path, "clone", "-q", "--single-branch", "--branch=change", origin.as_uri(), "one-branch")
+    for name in ("whole", "one-commit", "one-branch"):
+        here = project_at(tmp_path / name, run_in)
+        here.git("checkout", "-q", "--detach", "refs/remotes/origin/change")
+        for base in ("origin/main", "refs/remotes/origin/main"):
+            said = here.run("gate", "--base", base, "--json")
+            assert said.code == 3, (name, base, said)
+    assert here.git("rev-parse", "--is-shallow-repository") == "false"

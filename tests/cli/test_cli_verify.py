@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_help import ID, POINTER, Project, Run
+from cli_help import ID, PATH, POINTER, SAMPLES, Project, Run
 
 from promptops.records import (
     Evidence,
@@ -194,6 +194,10 @@ def test_a_change_that_moves_the_prompts_folder_away_hides_nothing(compared: Pro
     compared.edit("prompts: [prompts]", "prompts: [elsewhere]", name="promptops.yaml")
     compared.commit()
     assert compared.run("verify", "--since", start).code == 6
+    # Git takes a tag before a branch of the same name; then nothing would have been done since.
+    compared.git("branch", "start", start)
+    compared.git("tag", "start")
+    assert compared.run("verify", "--since", "start").code == 6
     compared.git("branch", "-q", "work")
     compared.git("checkout", "-q", "work")
     compared.git("branch", "-f", "main", start)
@@ -271,3 +275,103 @@ def test_a_need_that_was_taken_away_and_came_back_held_in_between(signed: Projec
     signed.edit("promptops: 1\n", f"promptops: 1\n{line}", name="promptops.yaml")
     signed.commit("As if nothing had been")
     assert signed.run("verify").code == 6
+
+
+@ssh
+def test_a_branch_that_left_before_the_need_was_there_brings_nothing_unsigned(signed: Project) -> None:
+    signed.git("config", "commit.gpgSign", "false")
+    signed.git("checkout", "-q", "-b", "early", "HEAD~1")
+    signed.reword("thorough")
+    signed.commit("From before")
+    assert signed.run("promote", ID, "-m", "unsigned").code == 0
+    oid = signed.git("rev-parse", "HEAD")
+    signed.git("checkout", "-q", "main")
+    signed.git("merge", "-q", "--no-ff", "-m", "Join", "early")
+    (row,) = rows(signed)
+    assert (row["commit"], "its commit is not signed" in row["message"]) == (oid, True)
+
+
+@ssh
+def test_a_change_cannot_name_another_branch_as_its_judge(signed: Project) -> None:
+    signed.git("config", "commit.gpgSign", "false")
+    signed.git("checkout", "-q", "-b", "eve")
+    signed.edit(
+        "require_signed: {production: keys/allowed_signers}", "release_branch: eve", name="promptops.yaml"
+    )
+    signed.reword("thorough")
+    signed.commit("Loosen")
+    assert signed.run("promote", ID, "-m", "unsigned").code == 0
+    said = signed.run("verify")
+    assert said.code == 6
+    assert "must be signed by one of keys/allowed_signers" in said.out
+
+
+@ssh
+def test_a_clone_that_is_too_shallow_for_signatures_says_so(
+    signed: Project, tmp_path: Path, run_in: Run
+) -> None:
+    signed.git("clone", "-q", "--depth=1", f"file://{signed.path}", str(tmp_path / "ci"))
+    said = run_in(tmp_path / "ci", "verify")
+    assert "unchecked: prompts/releases: who signed what was released" in said.out
+
+
+# where prompts are
+
+
+def test_a_folder_of_prompts_that_is_left_behind_or_moved_is_named(compared: Project) -> None:
+    """Else another folder could begin anew, with a first release that needs no evidence."""
+    start = compared.git("rev-parse", "HEAD")
+    compared.edit("prompts: [prompts]", "prompts: [elsewhere]", name="promptops.yaml")
+    (compared.path / "elsewhere").mkdir()
+    compared.git("mv", PATH, SAMPLES, "elsewhere")
+    compared.edit("quick", "hasty", name=f"elsewhere/{ID}.prompt.yaml")
+    oid = compared.commit("Move")
+    assert compared.run("promote", ID, "--first", "-m", "begin anew").code == 0
+    for words in ([], ["--since", start]):
+        (row,) = rows(compared, *words)
+        assert row["message"] == f"takes out prompts, where {ID} went live"
+        assert (row["path"], row["commit"]) == ("promptops.yaml", None if words else oid)
+    compared.git("rm", "-rq", "prompts/releases")
+    compared.commit("Tidy up")
+    assert {row["severity"] for row in rows(compared)} == {"error"}
+    assert any("was deleted by" in row["message"] for row in rows(compared))
+
+
+def test_files_beside_the_prompts_are_no_releases(compared: Project) -> None:
+    """Nobody ever looked for prompts there, but without a configuration one would."""
+    compared.git("mv", "prompts", "llm")
+    compared.edit("prompts: [prompts]", "prompts: [llm]", name="promptops.yaml")
+    compared.git("add", "-A")
+    compared.git("update-ref", "-d", "HEAD")
+    compared.git("rm", "-rq", "--cached", "llm/releases")
+    shutil.rmtree(compared.path / "llm/releases")
+    compared.write("prompts/releases/notes.txt", "x")
+    compared.commit("Begin")
+    assert rows(compared) == []
+
+
+# what people have looked into
+
+
+def test_a_commit_that_people_have_looked_into_is_a_warning_with_what_they_say(compared: Project) -> None:
+    compared.git("revert", "--no-edit", "HEAD")
+    oid = compared.git("rev-parse", "HEAD")
+    assert compared.run("verify").code == 6
+    line = f"looked_into: {{{oid}: undone by mistake}}"
+    compared.git("checkout", "-q", "-b", "side")
+    compared.edit("promptops: 1\n", f"promptops: 1\n{line}\n", name="promptops.yaml")
+    compared.commit("We know")
+    assert compared.run("verify").code == 6  # not before it is in the base
+    compared.git("checkout", "-q", "main")
+    compared.git("merge", "-q", "side")
+    said = compared.run("verify")
+    assert said.code == 0, said
+    assert "looked into: undone by mistake" in said.out
+    assert {row["severity"] for row in rows(compared)} == {"warning"}
+    compared.git("revert", "--no-edit", "HEAD~1")
+    assert compared.run("verify").code == 6
+
+
+def test_new_evidence_that_holds_too_little_is_no_success_in_ci(compared: Project) -> None:
+    forge(compared, lambda values: values.pop("basis"))
+    assert compared.run("verify", "--recompute", "--since", "HEAD~1").code == 2
