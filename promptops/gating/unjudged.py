@@ -36,7 +36,12 @@ def unjudged(one: Affected, live: str, base: Releases, head: Releases, *, believ
 
 
 def _on_the_way(before: Release | None, after: Release, head: Releases, *, believed: bool) -> Iterator[str]:
-    """Yield the versions that were live for a while within the change, and that a rollback would take."""
+    """Yield the versions that were live for a while within the change, and that a rollback would take.
+
+    Where nothing was live before, a first release is adopted as it is, and so is what it went on from.
+    """
+    if before is None and believed:
+        return
     known = [] if before is None else [(before.version, before.digest), *map(_name, before.fallbacks)]
     for old in after.fallbacks:
         if _name(old) in known or (believed and _passed(head, after.id, old)):

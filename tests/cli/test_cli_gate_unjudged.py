@@ -98,6 +98,23 @@ def test_a_version_that_passed_on_the_way_counts_where_evidence_does(pull: Proje
     assert (code, only(found)["status"]) == (4, "inconclusive")
 
 
+def test_a_first_release_that_went_on_is_adopted_as_a_whole(fresh: Project) -> None:
+    fresh.git("branch", "-M", "main")
+    (fresh.path / PATH).rename(fresh.path / "later")
+    fresh.commit()
+    fresh.git("checkout", "-q", "-b", "change")
+    (fresh.path / "later").rename(fresh.path / PATH)
+    fresh.commit()
+    assert fresh.run("promote", ID, "--first", "-m", "as it is").code == 0
+    fresh.reword("very careful")
+    fresh.commit()
+    assert fresh.run("promote", ID).code == 0
+    code, found = gated(fresh)
+    assert (code, only(found)["status"]) == (0, "pass")
+    assert only(found)["said"][0].endswith("PASS compared with what this change itself had released before")
+    assert gated(fresh, "--untrusted")[0] == 4
+
+
 def test_what_another_environment_gets_is_tested_or_left_open(project: Project) -> None:
     project.git("branch", "-M", "main")
     project.write("promptops.yaml", CONFIG + "environments: [europe, production]\n")
