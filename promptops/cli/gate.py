@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptops.cli.agreeing import Yes, before_asking
-from promptops.cli.options import Command, Json
+from promptops.cli.options import Command, Json, here
 from promptops.errors import PromptopsError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def gate(
     files = _emptied({"comment": markdown, "summary": summary or _github_summary(), "junit": junit})
     line = ProgressLine()
     work = judge(
-        Path.cwd(),
+        here(),
         os.environ,
         Change(base=base, head=head, untrusted=untrusted or _from_a_fork()),
         options=Options(say=note, recorded=recorded, on_progress=line),

@@ -60,10 +60,19 @@ def enter(folder: Path) -> None:
     Raises:
         ConfigError: there is no such folder.
     """
+    named = here() / folder
     try:
         os.chdir(folder)
     except OSError as error:
         raise ConfigError(f"-C {folder}: {error.strerror}") from error
+    os.environ["PWD"] = str(named)  # as `cd` does
+
+
+def here() -> Path:
+    """Return the folder that the program works in, by the name that it was given: it may lead through links."""
+    physical = Path.cwd()
+    named = Path(os.environ.get("PWD", physical))
+    return named if named.is_absolute() and named.is_dir() and named.samefile(physical) else physical
 
 
 class Command(TyperCommand):

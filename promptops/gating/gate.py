@@ -62,14 +62,17 @@ async def gate(
     """Judge a change.
 
     Raises:
-        RepoError: its commits cannot be had. InvalidFile: the base's configuration has problems.
+        RepoError: its commits cannot be had, or `start` leads through a link of the repository.
+        InvalidFile: the base's configuration has problems.
     """
-    change = find_range(Repo.open(start), wanted.base, wanted.head)
     repo = Repo.open(start)
+    _refuse_links(start, repo)
+    change = find_range(repo, wanted.base, wanted.head)
+    repo = Repo.open(start)  # what was fetched may have made a shallow clone whole
     changed = changed_paths(repo, change)
     if any("releases/" in path for path in changed):
         fetch_between(repo, change)
-        repo = Repo.open(start)  # what was fetched may have made a shallow clone whole
+        repo = Repo.open(start)
     here = committed_workspace(repo, change.base, start, environ)
     merged = after(here, change, changed, start)
     places = roots(here, merged)
@@ -109,6 +112,14 @@ def _command(wanted: Change, change: CommitRange) -> str:
     """Return the command that judges the same commit from a checkout of anything."""
     words = ["promptops", "gate", "--base", wanted.base, "--head", change.head]
     return shlex.join([*words, *(["--untrusted"] if wanted.untrusted else [])])
+
+
+def _refuse_links(start: Path, repo: Repo) -> None:
+    """Refuse a folder that a link of the repository leads to: a change may have turned it to where other rules hold."""
+    top = (repo.work_tree or repo.git_dir).resolve()
+    for place in (start, *start.parents):
+        if place.is_symlink() and place.parent.resolve().is_relative_to(top):
+            raise RepoError(f"{place}: a symbolic link, which a change can turn; start in the folder itself")
 
 
 async def _judged(judge: Judge, world: Workspace, change: CommitRange, one: Affected) -> GatedPrompt:

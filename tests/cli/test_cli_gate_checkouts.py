@@ -214,3 +214,23 @@ def test_a_tag_with_the_name_of_the_base_is_not_the_base(
             said = here.run("gate", "--base", base, "--json")
             assert said.code == 3, (name, base, said)
     assert here.git("rev-parse", "--is-shallow-repository") == "false"
+
+
+@pytest.mark.parametrize("leads_to", ["lenient", "new"])
+def test_a_folder_that_became_a_link_is_not_judged_by_where_it_leads(
+    leads_to: str, project: Project, run_in: Run
+) -> None:
+    """The prompts are gone then, and those that programs read through the link were never tested."""
+    for name in ("strict", "lenient"):
+        project.write(f"{name}/promptops.yaml", "prompts: [prompts]\n")
+        project.write(f"{name}/{PATH}", (project.path / PATH).read_text())
+    project.commit("Begin")
+    project.git("branch", "base")
+    project.git("mv", "strict", "new")
+    project.write(f"new/{PATH}", (project.path / PATH).read_text().replace("careful", "quick"))
+    (project.path / "strict").symlink_to(leads_to)
+    project.commit("Turn it")
+    said = run_in(project.path, "-C", "strict", "gate", "--base", "base")
+    assert said.code == 2
+    assert "strict: a symbolic link" in said.err
+    assert run_in(project.path, "gate", "-C", "strict/prompts", "--base", "base").code == 2
