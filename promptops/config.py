@@ -165,7 +165,8 @@ class Config(Written):
     """Everything of `promptops.yaml`; `environments` are in order of promotion.
 
     `require_signed` names, for an environment, the file of those whose signature a release to it needs (in the
-    format of ssh-keygen's ALLOWED SIGNERS), from the top of the repository.
+    format of ssh-keygen's ALLOWED SIGNERS), from the top of the repository. `looked_into` are commits that `verify`
+    finds fault with and people have looked into, with what they say of them.
     """
 
     promptops: Literal[1] = 1
@@ -177,6 +178,9 @@ class Config(Written):
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
     require_signed: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    looked_into: dict[
+        Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")], Annotated[str, Field(pattern=r"\S")]
+    ] = {}
 
     @field_validator("providers")
     @classmethod

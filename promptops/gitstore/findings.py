@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,3 +39,11 @@ def warning(path: str, message: str, commit: str | None = None) -> Finding:
 
 def unchecked(path: str, message: str, commit: str | None = None) -> Finding:
     return Finding(severity=Severity.UNCHECKED, path=path, commit=commit, message=message)
+
+
+def excused(found: Iterable[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
+    """Make warnings of the errors of commits that people have looked into, with what they say of them."""
+    for one in found:
+        if one.severity == Severity.ERROR and one.commit in reasons:
+            one = warning(one.path, f"{one.message}; looked into: {reasons[one.commit]}", one.commit)
+        yield one
