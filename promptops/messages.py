@@ -56,9 +56,12 @@ class Request:
     response_format: Mapping[str, Any] | None = None
 
 
+MOST_TOKENS = 2**53  # beyond it floats do not count on, and nobody else does
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the provider counted them; None is unknown, never 0."""
+    """Tokens as the provider counted them; None is unknown, never 0. A count is from 0 to MOST_TOKENS."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None

@@ -43,11 +43,16 @@ class Python:
         """
         try:
             value = await self._call(request)
-        except ProviderError:
+        except ProviderError as error:
+            if not isinstance(getattr(error, "retry_after", None), int | float | None):
+                raise ProviderError(
+                    f"{self._name} raised {_said(error)}, with a retry_after in no seconds"
+                ) from error
             raise
-        except (Exception, SystemExit) as error:  # the user's code may raise anything
-            said = one_line(f"{type(error).__name__}: {error}")
-            raise ProviderError(f"{self._name} raised {said}") from error
+        except BaseException as error:  # the user's code may raise anything
+            if _is_our_own(error):
+                raise
+            raise ProviderError(f"{self._name} raised {_said(error)}") from error
         return completion_from_value(value, asked_model=request.model)
 
     async def _call(self, request: Request) -> Any:
@@ -84,6 +89,18 @@ async def open_python(target: Target, *, name: str) -> AsyncIterator[Python]:
         yield python
     finally:
         await python.aclose()
+
+
+def _said(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def _is_our_own(error: BaseException) -> bool:
+    """Whether it is we who end this call: a function may be left by a cancellation of its own making."""
+    task = asyncio.current_task()
+    return isinstance(error, GeneratorExit) or (
+        isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    )
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

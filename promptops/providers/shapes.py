@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 from promptops.errors import Malformed, Refused
-from promptops.messages import Completion, Message, Request, ToolCall, Usage
+from promptops.messages import MOST_TOKENS, Completion, Message, Request, ToolCall, Usage
 from promptops.providers.keys import one_line
 
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
@@ -162,9 +162,14 @@ def whole(
 
 
 def count(counts: Any, name: str) -> int | None:
-    """Return a count of tokens; what is no whole number is unknown."""
+    """Return a count of tokens; what is none is unknown."""
     value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if is_count(value) else None
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether a value is a count of tokens: a whole number that is not beyond all measure."""
+    return type(value) is int and 0 <= value <= MOST_TOKENS
 
 
 def error_text(error: Any, *, secrets: Iterable[str] = ()) -> str:

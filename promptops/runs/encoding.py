@@ -17,6 +17,7 @@ from promptops.messages import NOTHING_LOST, Answer, Completion, Failure, Lost, 
 from promptops.samples import Pair
 
 _Types = Mapping[str, tuple[type, ...]]
+_LARGEST = 2**63  # what no count and no sum of counts comes to; far beyond it there are no floats
 
 _COMPLETION: _Types = {
     "text": (str, NoneType),
@@ -223,4 +224,6 @@ def _exactly(value: Any, types: _Types, *, what: str) -> dict[str, Any]:
     for name, allowed in types.items():
         if type(value[name]) not in allowed:
             raise ValueError(f"{name} of {what} is no {allowed[0].__name__}")
+        if type(value[name]) is int and abs(value[name]) > _LARGEST:
+            raise ValueError(f"{name} of {what} is too large")
     return value

@@ -20,7 +20,7 @@ from promptops.providers.sse import Event
 from promptops.providers.statuses import status_error
 from promptops.providers.values import completion_from_value
 
-WRONG = (None, True, -1, 1.5, "", "\ud800\x00", [], [None], [[]], {}, {"type": {}}, {"a": [1]})
+WRONG = (None, True, -1, 1.5, 10**400, "", "\ud800\x00", [], [None], [[]], {}, {"type": {}}, {"a": [1]})
 USAGE = {
     "input_tokens": 1,
     "output_tokens": 2,
@@ -191,7 +191,7 @@ def check(answer: Completion) -> None:
         assert all(isinstance(one, str) for one in (call.id, call.name, call.arguments))
     for name in Usage.__slots__:
         count = getattr(answer.usage, name)
-        assert count is None or (type(count) is int and count >= 0)
+        assert count is None or (type(count) is int and 0 <= count < 2**55)
 
 
 def stream(dialect: Dialect, events: list[Any]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
 from promptops.errors import ConfigError, Malformed, Overloaded, ProviderError, Truncated
-from promptops.messages import Completion, Message, Request, ToolCall, Usage
+from promptops.messages import Completion, Lost, Message, Request, ToolCall, Usage
 from promptops.providers.python import Python, load_target, open_python
 
 REQUEST = Request(model="bot", messages=(Message(role="user", content="hi"),))
@@ -52,7 +53,9 @@ def test_messages_and_completions_are_answers() -> None:
     assert answer.tool_calls == (ToolCall(id="1", name="look", arguments='{"at": 1}'),)
     assert answer.finish_reason == "tool_calls"
     whole = Completion(text="x", finish_reason="length", model="other", cost=0.5)
-    assert ask(lambda request: whole) is whole
+    assert ask(lambda request: whole) == whole
+    called = replace(whole, attempts=5, cached=True, imported=True, lost=Lost(usd=1.0))
+    assert ask(lambda request: called) == whole, "how often was asked is ours to say"
     choice = {"finish_reason": "stop", "message": {"content": "y"}}
     response = {"model": "m", "choices": [choice], "usage": {"prompt_tokens": 2}}
     assert ask(lambda request: response) == Completion(
@@ -75,7 +78,43 @@ def test_anything_else_is_no_answer(value, kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("bad\n\x1b[31mword"), StopIteration("over"), SystemExit(3), KeyError("k")]
+    ("field", "value"),
+    [
+        ("text", 5),
+        ("finish_reason", None),
+        ("model", None),
+        ("tool_calls", [ToolCall(id="", name="f", arguments="{}")]),
+        ("tool_calls", ({"name": "f"},)),
+        ("tool_calls", (ToolCall(id="", name="f", arguments={}),)),  # type: ignore[arg-type]
+        ("usage", None),
+        ("usage", Usage(input_tokens=-1)),
+        ("usage", Usage(output_tokens=10**400)),
+        ("usage", Usage(cached_tokens=1.5)),  # type: ignore[arg-type]
+        ("cost", -1.0),
+        ("cost", "1"),
+        ("cost", float("nan")),
+        ("cost", 10**400),
+        ("seconds", float("inf")),
+        ("first_token_seconds", True),
+    ],
+)
+def test_a_completion_with_what_it_cannot_hold_is_no_answer(field: str, value: object) -> None:
+    made = replace(Completion(text="x", finish_reason="stop", model="m"), **{field: value})
+    with pytest.raises(Malformed, match=rf"^a Completion came whose {field} (is|are) no "):
+        ask(lambda request: made)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("bad\n\x1b[31mword"),
+        StopIteration("over"),
+        SystemExit(3),
+        KeyError("k"),
+        KeyboardInterrupt("enough"),
+        asyncio.CancelledError("of its own"),
+        BaseException("base"),
+    ],
 )
 def test_what_it_raises_is_an_error_with_type_and_text(error) -> None:
     def fail(request: Request) -> str:
@@ -100,6 +139,14 @@ def test_it_may_say_itself_that_trying_again_can_help() -> None:
     with pytest.raises(Overloaded) as caught:
         ask(busy)
     assert caught.value.retry_after == 2.0
+
+
+def test_a_wait_that_is_no_number_is_its_error() -> None:
+    def busy(request: Request) -> str:
+        raise Overloaded("later", retry_after="soon")  # type: ignore[arg-type]
+
+    with pytest.raises(ProviderError, match="raised Overloaded: later, with a retry_after in no seconds"):
+        ask(busy)
 
 
 def test_an_ordinary_function_holds_up_nobody() -> None:

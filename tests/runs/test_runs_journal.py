@@ -260,6 +260,7 @@ def test_what_was_asked_in_vain_is_told_and_stands_for_no_answer(folder) -> None
         (b'"asked_at":5.5', b'"asked_at":"now"'),
         (b'"asked_at":5.5,', b""),
         (b'"text":"c"', b'"words":"c"'),
+        (b'"input_tokens":null', b'"input_tokens":1' + b"0" * 400),
         (b'"failure":', b'"answer":'),
         (b'"kind":', b'"king":'),
     ],
