@@ -208,10 +208,7 @@ class Judge:
         if wrong:
             words = f"is released for the first time, and its evidence does not hold: {wrong}"
             return shown.model_copy(update={"status": "inconclusive", "said": [words]})
-        how = "by floors of its own"
-        if evidence.baseline is not None:
-            how = "compared with what this change itself had released before"
-        words = f"is released for the first time: {evidence.verdict.upper()} {how}"
+        words = f"is released for the first time: {evidence.verdict.upper()} by floors of its own"
         passed = evidence.verdict == "pass"
         update = {"said": [words, *evidence.reasons], "evidence": moved.evidence, "overruled": overruled}
         return shown.model_copy(update=update | {"status": "pass" if passed else "released"})

@@ -111,7 +111,7 @@ def test_a_first_release_that_went_on_is_adopted_as_a_whole(fresh: Project) -> N
     assert fresh.run("promote", ID).code == 0
     code, found = gated(fresh)
     assert (code, only(found)["status"]) == (0, "pass")
-    assert only(found)["said"][0].endswith("PASS compared with what this change itself had released before")
+    assert only(found)["said"][0].endswith("PASS by floors of its own")
     assert gated(fresh, "--untrusted")[0] == 4
 
 
