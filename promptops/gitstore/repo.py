@@ -89,6 +89,7 @@ class Repo:
         bare = len(lines) >= 4 and lines[2] == "true"
         if done.returncode and not bare:
             raise RepoError(_open_words(start, done.stderr))
+        _refuse_planted(start, Path(lines[0]))
         return cls(
             git_dir=Path(lines[0]),
             common_dir=(start / lines[1]).resolve(),
@@ -301,6 +302,12 @@ class GitSaidNo(RepoError):
     def __init__(self, command: str, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
         super().__init__(f"git {command}: {own_words(err or out)}")
+
+
+def _refuse_planted(start: Path, git_dir: Path) -> None:
+    """Refuse a bare repository among another one's files: whoever wrote those would choose what git runs and reads."""
+    if start.resolve().is_relative_to(git_dir) and any((one / ".git").exists() for one in git_dir.parents):
+        raise RepoError(f"{git_dir}: looks like a repository among the files of another one; take its HEAD file away")
 
 
 def _open_words(start: Path, stderr: bytes) -> str:

@@ -35,6 +35,22 @@ def test_a_bare_and_a_shallow_repository_say_so(work, git, tmp_path):
     assert shallow.cut() == {shallow.head()}
 
 
+def test_a_repository_among_the_files_of_another_one_is_not_entered(work, git, tmp_path):
+    """Files of a repository can be committed; git would take the folder for one, and run what its config names."""
+    planted = work / "planted"
+    git("clone", "-q", "--bare", str(work), str(planted), cwd=tmp_path)
+    (planted / "prompts").mkdir()
+    for start in (planted, planted / "prompts"):
+        with pytest.raises(
+            RepoError, match="planted: looks like a repository among the files of another one"
+        ):
+            Repo.open(start)
+    git("config", "core.bare", "false", cwd=planted)
+    git("config", "core.worktree", str(planted), cwd=planted)
+    with pytest.raises(RepoError, match="among the files of another one"):
+        Repo.open(planted)
+
+
 def test_what_is_no_repository_is_said_with_what_to_do(tmp_path, work):
     with pytest.raises(RepoError, match=r"not a git repository.*git init"):
         Repo.open(tmp_path)
