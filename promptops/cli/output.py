@@ -38,7 +38,8 @@ def note(text: str) -> None:
     """Say something that is not a result."""
     from promptops.reports.escape import many_lines
 
-    sys.stderr.write(f"{many_lines(text)}\n")
+    begin = "\r\x1b[K" if sys.stderr.isatty() else ""  # a line of progress may stand there
+    sys.stderr.write(f"{begin}{many_lines(text)}\n")
     sys.stderr.flush()
 
 

@@ -13,6 +13,7 @@ from promptops.errors import RunStopped
 from promptops.evaluation.arms import Endpoint, arm, open_endpoints
 from promptops.evaluation.columns import NOT_ANSWERED, Columns
 from promptops.evaluation.costs import kept_ledger, spending_of
+from promptops.evaluation.failing import Failing
 from promptops.evaluation.ledger import at_level, next_look, take_look
 from promptops.evaluation.measuring import Measuring, measuring
 from promptops.evaluation.models import Answering
@@ -72,7 +73,7 @@ async def evaluate(plan: Plan, options: Options) -> Report:
             workspace, models, budget=budget, recorded=options.recorded, say=options.say
         ) as endpoints:
             answering = Answering(plan, journal, recorded=options.recorded)
-            ask = _asking(plan, endpoints, journal, cache, answering, scoring, recorded=options.recorded)
+            ask = _asking(plan, endpoints, journal, cache, answering, scoring, options)
             course = _course(plan, journal, scoring) if plan.sequential else None
             columns = course.columns if course is not None else Columns(plan.pairs)
             if course is not None:
@@ -107,10 +108,10 @@ def _asking(
     cache: Cache,
     answering: Answering,
     scoring: Measuring,
-    *,
-    recorded: bool,
+    options: Options,
 ) -> Ask:
     """Settle everything about asking but which samples."""
+    failing = Failing(options.say)
 
     async def ask(
         samples: Iterator[tuple[int, Sample]],
@@ -121,6 +122,7 @@ def _asking(
     ) -> Progress:
         def count(sample: Sample, pair: Pair) -> None:
             scoring.take(sample, pair, finished)
+            failing.add(sample, pair)
             answering.add(pair)
 
         progress = await replay(
@@ -132,7 +134,7 @@ def _asking(
             at_once=max(1, plan.workspace.config.limits.concurrency),
             seed=_seed(plan),
             cache_max_age=_cache_age(plan),
-            only_cached=recorded,
+            only_cached=options.recorded,
             mixed_again=answering.asks_again,
             occurrence=lambda sample: plan.samples.repeats.get(sample.sample_id, 0),
             earlier=draws_before(plan.samples),

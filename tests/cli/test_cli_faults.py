@@ -309,3 +309,5 @@ def test_a_provider_of_ones_own_that_fails_costs_its_own_answers_only(
     assert len(failed) == 1, zygote.said
     assert failed[0].count(f'"kind":"{kind}"') == 2
     assert words in failed[0]
+    assert zygote.said.count(f"({kind}): ") == 1, "said once, not for both versions"
+    assert words in zygote.said.partition(f"({kind}): ")[2]
