@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -28,6 +29,9 @@ Also there: show, export, verify, blame, report, cache (each with --help).
 # A run makes many small objects that live for a moment; looking for cycles among them after every 700, as Python does
 # by itself, takes an eighth of its time. More than 5,000 would save little and keep more in memory.
 GARBAGE_AFTER = 5_000
+
+# What a machine does to any program: nobody learns more from a traceback.
+FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 app = typer.Typer(
     name="promptops",
@@ -69,6 +73,9 @@ for room in (samples, runs, cache, prompts, releases, gate, blaming):
 def main() -> None:
     """Run the program; errors a person can act on become one line and an exit code."""
     gc.set_threshold(GARBAGE_AFTER)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us (`>&-`): there is nobody to tell
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     # Model output may hold lone surrogates; showing them escaped beats dying while showing.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -84,3 +91,8 @@ def main() -> None:
         # The reader (`| head`) has gone; Python would complain again while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in FULL_OR_BROKEN:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)

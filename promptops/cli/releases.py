@@ -72,6 +72,7 @@ def promote(
     from promptops.releasing.promote import promote as release
 
     here = workspace()
+    _check_where(push=push, branch=branch)
     wish = Wish(
         environment=here.environment(environment),
         reason=reason or "",
@@ -87,7 +88,7 @@ def promote(
     options = Options(say=note, recorded=recorded, on_progress=line)
     before = before_asking(yes=yes, recorded=recorded)
     outcome = ask(release(here, prompt, wish, options=options, now=_now, before_asking=before), line)
-    _show(outcome, json=json)
+    _show(here, outcome, json=json)
 
 
 def rollback(
@@ -116,6 +117,7 @@ def rollback(
     from promptops.releasing.targets import Retreat, named, targets
 
     here = workspace()
+    _check_where(push=push, branch=branch)
     wish = Retreat(
         environment=here.environment(environment),
         prompts=named(prompts, to),
@@ -126,7 +128,12 @@ def rollback(
     )
     wanted = targets(here, wish)
     tested = {one.pointer.id: _retested(here, one, yes=yes) for one in wanted if test and not one.is_there}
-    _show(*release(here, wanted, wish, now=_now, tested=tested), json=json)
+    _show(here, *release(here, wanted, wish, now=_now, tested=tested), json=json)
+
+
+def _check_where(*, push: bool, branch: str | None) -> None:
+    if push and branch is not None:
+        raise ConfigError("--push goes to the release branch; leave --branch out, or --push")
 
 
 def _retested(here: Workspace, target: Target, *, yes: bool) -> Retest:
@@ -145,9 +152,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _show(*outcomes: Outcome, json: bool) -> None:
+def _show(here: Workspace, *outcomes: Outcome, json: bool) -> None:
     """Show what became of one prompt or of several, and end with the gravest exit code."""
     from promptops.cli.output import show, show_json
+    from promptops.gitstore.mending import forget
     from promptops.releasing.outcome import code_of, commit_line, together
 
     if json:
@@ -159,6 +167,8 @@ def _show(*outcomes: Outcome, json: bool) -> None:
                 show(line)
         if line := commit_line(outcomes):
             show(line)
+    sys.stdout.flush()
+    forget(here.repo)
     sys.exit(code_of(outcomes))
 
 

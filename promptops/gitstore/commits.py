@@ -3,27 +3,28 @@
 The commit is built by plumbing on a temporary index, past the hooks and signed as configured, pushed if
 that is wanted, and moved in by compare-and-swap. If the branch is checked out here, the files go into index
 and work tree *before* the branch moves: killed in between, the user's next plain commit keeps the release. A
-note in the git folder says what was begun; the next call finishes it or takes it back, as the branch tells.
+note in the git folder says what was begun; the next call finishes it or takes it back, as the branch tells. It
+stays until what was done has been said.
 
-Refused: a release path that is dirty or staged, a locked index, a branch checked out in another work tree, a
-detached HEAD without a branch's name, a hook that says no or changes the release.
+Refused: a release path that is dirty or staged, a locked index, a detached HEAD without a branch's name, a hook
+that says no or changes the release; without a push also a branch that another work tree or a rebase holds.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from promptops.errors import RepoError
-from promptops.gitstore.mending import Note, drop_note, finish_interrupted, write_note
-from promptops.gitstore.moving import Committed, move_branch, moved
+from promptops.gitstore.mending import Note, drop_note, finish_interrupted, take_back, write_note
+from promptops.gitstore.moving import Committed, branch_to_move, held_by, move_branch, moved
 from promptops.gitstore.objects import own_words
 from promptops.gitstore.push import PushUnknown, push_commit
 from promptops.gitstore.repo import Repo
-from promptops.gitstore.staging import Change, alone, index_lines, stage
+from promptops.gitstore.staging import Change, alone, index_lines, lying, stage
 
 
 def commit_files(
@@ -40,7 +41,7 @@ def commit_files(
     `branch` is a short name, None the one checked out. `expected_parent` is the commit that the release was
     worked out on, None the branch's own. With a remote the commit is built on `expected_parent` and pushed
     before anything local moves, so that a refusal leaves everything as it was; the local branch follows if it
-    stands on that parent.
+    stands on that parent and nothing holds it. Who calls this says what was done, and then `forget`s it.
 
     Raises:
         LostRace: the branch is no longer where it was expected, or another release is under way here.
@@ -51,31 +52,29 @@ def commit_files(
         check_path(path)
     with alone(repo):
         finish_interrupted(repo, online=remote is not None)
-        current = repo.branch()
-        name = branch or current
-        if name is None:
-            raise RepoError("HEAD is detached: name the branch to release on with --branch")
-        here = _tip(repo, name)
+        name = branch_to_move(repo, branch)
+        here = repo.rev_parse(f"refs/heads/{name}")
         parent = expected_parent or here
         if parent is None or (here is None and remote is None):
             raise RepoError(f"no branch called {name!r} here; fetch it, or make a first commit")
         if here != parent and remote is None:
             raise moved(name)
-        lands, checked_out = here == parent, name == current and not repo.is_bare
-        if lands:
-            _check_free(repo, name, files, checked_out=checked_out)
+        checked_out = name == repo.branch() and not repo.is_bare
+        held = None if checked_out else held_by(repo, name)
+        if held and remote is None:
+            raise RepoError(held)
+        lands = here == parent and held is None
+        if lands and checked_out:
+            _check_free(repo, files)
         made = _build(repo, parent, files, message)
         done = Committed(commit=made.commit, parent=parent, branch=name, local=lands, remote=remote)
+        note = Note(done=done, changes=made.changes)
         if remote is not None:
-            _push(repo, Note(done=done, changes=made.changes), remote)
-        if lands:
-            done = _move_in(repo, done, made.changes, checked_out=checked_out)
-        if done.local or not lands:
-            drop_note(repo)
-        return done
+            note = _push(repo, note, remote)
+        return _move_in(repo, note, checked_out=checked_out) if lands else done
 
 
-def _push(repo: Repo, note: Note, remote: str) -> None:
+def _push(repo: Repo, note: Note, remote: str) -> Note:
     """Push before anything moves here; the note tells who comes after a kill what to ask the remote."""
     write_note(repo, note)
     try:
@@ -85,6 +84,10 @@ def _push(repo: Repo, note: Note, remote: str) -> None:
     except RepoError:
         drop_note(repo)
         raise
+    note = replace(note, pushed=True)
+    with suppress(RepoError):  # then the remote is asked
+        write_note(repo, note)
+    return note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +113,8 @@ def check_path(path: str) -> None:
         raise RepoError(f"{path!r}: a path with a control character or a backslash")
 
 
-def _tip(repo: Repo, name: str) -> str | None:
-    if repo.line("check-ref-format", "--branch", name) != name:
-        raise RepoError(f"{name!r} cannot be the name of a branch")
-    return repo.rev_parse(f"refs/heads/{name}")
-
-
-def _check_free(repo: Repo, name: str, files: Mapping[str, bytes], *, checked_out: bool) -> None:
-    place = repo.worktrees().get(f"refs/heads/{name}")
-    if not checked_out:
-        if place is not None:
-            raise RepoError(f"{name} is checked out in {place}; release there, or on another branch")
-        return
+def _check_free(repo: Repo, files: Collection[str]) -> None:
+    """Refuse where index and work tree cannot follow; also what git was told not to look at is looked at."""
     assert repo.work_tree is not None
     if (repo.git_dir / "index.lock").exists():
         raise RepoError(
@@ -132,9 +125,9 @@ def _check_free(repo: Repo, name: str, files: Mapping[str, bytes], *, checked_ou
             if (repo.work_tree / parent).is_symlink():
                 raise RepoError(f"{parent}: is a symbolic link; releases are kept in real folders")
     tracked = repo.staged(*files)
-    ignored = [path for path in files if path not in tracked and (repo.work_tree / path).exists()]
-    if dirty := [*repo.changed(*files), *ignored]:
-        listed = ", ".join(sorted(set(dirty)))
+    other = [path for path, name in lying(repo, files).items() if tracked.get(path) != name]
+    if dirty := {*repo.changed(*files), *other}:
+        listed = ", ".join(sorted(dirty))
         raise RepoError(
             f"not as committed: {listed}; commit, restore or delete what was changed by hand first"
         )
@@ -179,48 +172,35 @@ def _commit_tree(repo: Repo, tree: str, parent: str, text: Path) -> str:
     if not message:
         raise RepoError("the commit-msg hook left no message")
     signed = ["-S"] if repo.line("config", "--type=bool", "--get", "commit.gpgsign") == "true" else []
-    setting = ("-c", "i18n.commitEncoding=UTF-8")
-    return repo.write(*setting, "commit-tree", *signed, "-p", parent, tree, stdin=f"{message}\n".encode())
+    return repo.write("commit-tree", *signed, "-p", parent, tree, stdin=f"{message}\n".encode())
 
 
-def _move_in(repo: Repo, done: Committed, changes: tuple[Change, ...], *, checked_out: bool) -> Committed:
-    """Move the branch, with index and work tree one step ahead of it; take them back if the race is lost."""
-    if not checked_out:
-        return _moved_in(repo, done)
+def _move_in(repo: Repo, note: Note, *, checked_out: bool) -> Committed:
+    """Move the branch, with index and work tree one step ahead of it; take them back if it does not move.
+
+    What has been pushed is released, whatever happens here: `git pull` joins the two.
+    """
+    done, begun = note.done, False
     try:
-        # again, because hooks and the push may have taken their time
-        _check_free(repo, done.branch, {change.path: b"" for change in changes}, checked_out=True)
-    except RepoError:
+        if checked_out:  # again, because hooks and the push may have taken their time
+            _check_free(repo, [change.path for change in note.changes])
         if done.remote is None:
-            raise
-        return replace(done, local=False)
-    note = Note(done=done, changes=changes, pushed=done.remote is not None)
-    write_note(repo, note)
-    try:
-        stage(repo, changes)
-        moved_in = _moved_in(repo, done)
-    except RepoError:
-        _take_back(repo, note)
-        if done.remote is None:
-            raise
-        return replace(done, local=False)
-    if not moved_in.local:
-        _take_back(repo, note)
-    return moved_in
-
-
-def _take_back(repo: Repo, note: Note) -> None:
-    with suppress(RepoError):  # the index is locked: the note stays, and the next call mends
-        write_note(repo, replace(note, pushed=False))
-        finish_interrupted(repo)
-
-
-def _moved_in(repo: Repo, done: Committed) -> Committed:
-    """Move the branch. What has been pushed is released, whatever happens here: `git pull` joins the two."""
-    try:
+            write_note(repo, note)
+        begun = True
+        if checked_out:
+            stage(repo, note.changes)
         move_branch(repo, done)
     except RepoError:
+        if begun:
+            _take_back(repo, note)
         if done.remote is None:
             raise
         return replace(done, local=False)
     return done
+
+
+def _take_back(repo: Repo, note: Note) -> None:
+    with suppress(RepoError):  # the index is locked: the note stays, and the next call mends
+        take_back(repo, note)
+        if note.done.remote is None:
+            drop_note(repo)

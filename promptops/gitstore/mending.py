@@ -2,20 +2,23 @@
 
 A note in the git folder says what was begun. Whoever releases next reads it first: if the branch holds the
 commit, its files are brought into index and work tree; if the remote took it, the branch here follows; if
-neither, what had been staged is taken out, where the index still has just that.
+neither, what had been staged is taken out, where the index still has just that. The note of a release that is done
+stays until that has been said: who typed it, and heard nothing, types it again and does not mean another one.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from promptops.errors import RepoError
-from promptops.gitstore.moving import Committed, move_branch
+from promptops.gitstore.moving import Committed, held_by, move_branch
 from promptops.gitstore.push import has_taken
 from promptops.gitstore.repo import Repo
-from promptops.gitstore.staging import Change, alone, stage, unstage
+from promptops.gitstore.staging import Change, alone, lying, stage, unstage
 
 _NOTE: Final = "promptops-release"
 
@@ -31,11 +34,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mended:
-    """What became of a release that was killed: a sentence, whether it is done, and the files that it is made of."""
+    """What became of a release that was killed: a sentence, and the files (path → object) of one that is done."""
 
     said: str
-    done: bool
-    paths: frozenset[str]
+    files: Mapping[str, str]
 
 
 def write_note(repo: Repo, note: Note) -> None:
@@ -51,13 +53,24 @@ def write_note(repo: Repo, note: Note) -> None:
         "changes": rows,
     }
     try:
-        (repo.git_dir / _NOTE).write_text(json.dumps(about))
+        new = repo.git_dir / f"{_NOTE}.new"
+        new.write_text(json.dumps(about))
+        new.replace(repo.git_dir / _NOTE)
     except OSError as error:
         raise RepoError(f"{repo.git_dir}: cannot be written to: {error}") from error
 
 
 def drop_note(repo: Repo) -> None:
-    (repo.git_dir / _NOTE).unlink(missing_ok=True)
+    with suppress(OSError):  # where nothing can be written now, the next call looks at the note once more
+        (repo.git_dir / _NOTE).unlink()
+
+
+def forget(repo: Repo) -> None:
+    """Drop the note of a release that is done, because that has been said."""
+    with suppress(RepoError), alone(repo):  # one that is under way has a note of its own
+        note = _read_note(repo)
+        if note is not None and not _is_open(note):
+            drop_note(repo)
 
 
 def mend(repo: Repo, *, online: bool = False) -> Mended | None:
@@ -81,39 +94,52 @@ def finish_interrupted(repo: Repo, *, online: bool = False) -> Mended | None:
     note = _read_note(repo)
     if note is None:
         return None
-    done, said = True, "finished a release that had been interrupted"
+    what = repo.line("show", "-s", "--format=%s", note.done.commit) or note.done.commit[:10]
+    files = {change.path: change.new for change in note.changes}
     if _is_here(repo, note):
         if behind := _behind(repo, note):
             stage(repo, behind)
-    else:
-        pushed = _was_pushed(repo, note, online=online)
-        if pushed is None:
-            return None
-        done, said = pushed, _follow(repo, note) if pushed else _take_back(repo, note)
+        return Mended(said=f"finished a release that had been interrupted: {what}", files=files)
+    pushed = _was_pushed(repo, note, online=online)
+    if pushed is None:
+        said = f"whether a release that was interrupted reached {note.done.remote} is not known yet: {what}"
+        return Mended(said=said, files={})
+    if pushed:
+        write_note(repo, replace(note, pushed=True))
+        said = f"a release that had been interrupted had reached {note.done.remote}: {what}; {_follow(repo, note)}"
+        return Mended(said=said, files=files)
+    take_back(repo, note)
     drop_note(repo)
-    return Mended(said=said, done=done, paths=frozenset(change.path for change in note.changes))
+    said = f"took back a release that had been interrupted before it was committed: {what}"
+    return Mended(said=said, files={})
+
+
+def _is_open(note: Note) -> bool:
+    """Whether it is still to be found out if the remote has it."""
+    return note.done.remote is not None and note.pushed is None
 
 
 def _is_here(repo: Repo, note: Note) -> bool:
-    """Whether what is checked out holds the release: its commit, or a plain commit that took all of its files along."""
-    head = repo.head()
+    """Whether the branch or HEAD holds the release: its commit, or a plain commit that took all of its files along."""
+    head, done = repo.head(), note.done
+    if repo.is_ancestor(done.commit, f"refs/heads/{done.branch}"):
+        return True
     if repo.is_bare or head is None:
         return False
-    return repo.is_ancestor(note.done.commit, head) or all(
-        _still(repo, head, change) for change in note.changes
-    )
+    return repo.is_ancestor(done.commit, head) or all(_still(repo, head, change) for change in note.changes)
 
 
 def _behind(repo: Repo, note: Note) -> tuple[Change, ...]:
     """Return what HEAD has of the release, and index and work tree may not have yet."""
     head = repo.head()
-    return tuple(change for change in _mine(repo, note) if _still(repo, head, change))
+    mine = () if repo.is_bare else _mine(repo, note)
+    return tuple(change for change in mine if _still(repo, head, change))
 
 
 def _was_pushed(repo: Repo, note: Note, *, online: bool) -> bool | None:
     """Whether the remote has the release; None where that is not known here and cannot be asked."""
     done = note.done
-    if done.remote is None or note.pushed is not None:
+    if done.remote is None or not _is_open(note):
         return bool(note.pushed)
     return has_taken(repo, done.commit, branch=done.branch, remote=done.remote, ask=online)
 
@@ -121,40 +147,33 @@ def _was_pushed(repo: Repo, note: Note, *, online: bool) -> bool | None:
 def _follow(repo: Repo, note: Note) -> str:
     """Bring a release that the remote took to the branch here, if that still stands where it stood."""
     done = note.done
-    reached = f"a release that had been interrupted had reached {done.remote}"
     checked_out = done.branch == repo.branch() and not repo.is_bare
-    free = checked_out or f"refs/heads/{done.branch}" not in repo.worktrees()
-    whole = not checked_out or len(_mine(repo, note)) == len(note.changes)
-    if repo.rev_parse(f"refs/heads/{done.branch}") != done.parent or not (free and whole):
-        return f"{reached}; bring it here with git pull"
+    free = len(_mine(repo, note)) == len(note.changes) if checked_out else held_by(repo, done.branch) is None
+    if repo.rev_parse(f"refs/heads/{done.branch}") != done.parent or not free:
+        return "bring it here with git pull"
     if checked_out:
         stage(repo, note.changes)
     move_branch(repo, done)
-    return f"{reached}; it is here too now"
+    return "it is here too now"
 
 
-def _take_back(repo: Repo, note: Note) -> str:
+def take_back(repo: Repo, note: Note) -> None:
+    """Bring back the old files where index and work tree have those of the release, and HEAD does not."""
     if not repo.is_bare:
         head = repo.head()
         unstage(repo, tuple(change for change in _mine(repo, note) if not _still(repo, head, change)))
-    return "took back a release that had been interrupted before it was committed"
 
 
 def _mine(repo: Repo, note: Note) -> tuple[Change, ...]:
     """Return the changes whose paths are, in index and work tree, as before the release or as it wrote them."""
-    staged = repo.staged(*[change.path for change in note.changes])
+    paths = [change.path for change in note.changes]
+    staged, there = repo.staged(*paths), lying(repo, paths)
     return tuple(
         change
         for change in note.changes
         if staged.get(change.path) in (change.old, change.new)
-        and _in_work_tree(repo, change.path) in (None, change.old, change.new)
+        and there.get(change.path) in (None, change.old, change.new)
     )
-
-
-def _in_work_tree(repo: Repo, path: str) -> str | None:
-    """Return the object that a file would be stored as, None where there is none."""
-    assert repo.work_tree is not None
-    return repo.line("hash-object", "--", path) if (repo.work_tree / path).exists() else None
 
 
 def _still(repo: Repo, head: str | None, change: Change) -> bool:

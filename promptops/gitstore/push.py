@@ -54,15 +54,18 @@ def push_commit(repo: Repo, commit: str, *, branch: str, remote: str) -> str:
         _remember(repo, commit, branch=branch, remote=remote)
         return err
     reasons = "; ".join(_REFUSED.findall(out))
-    if any(word in reasons for word in _BEHIND) or any(word in reasons + err for word in _RACE):
+    if any(word in reasons for word in _BEHIND):
         raise LostRace(
             f"{remote}/{branch} has moved: somebody released or pushed first; run the command again"
         )
-    if reasons and _UNKNOWN not in reasons:
-        raise PushRefused(_remotes_words(err, reasons), commit=commit, branch=branch, remote=remote)
+    if any(word in reasons + err for word in _RACE):
+        raise LostRace(f"{remote}/{branch} is being moved: {_remotes_words(err, reasons)}")
+    # Also who refuses may have it: a remote can have several addresses to push to.
     taken = has_taken(repo, commit, branch=branch, remote=remote, ask=True)
     if taken:
         return err
+    if reasons and _UNKNOWN not in reasons:
+        raise PushRefused(_remotes_words(err, reasons), commit=commit, branch=branch, remote=remote)
     failed = f"pushing to {remote} failed: {own_words(err or reasons)}"
     if taken is None:
         raise PushUnknown(f"{failed}; run the command again once {remote} can be reached")

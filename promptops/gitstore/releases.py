@@ -39,6 +39,19 @@ class ReleaseRef:
     ref: str
     commit: str | None
     note: str | None = None
+    remote: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its name as people write it: `main`, `origin/main`."""
+        return self.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+
+    @property
+    def branch(self) -> str | None:
+        """The branch's name, here and at its remote; None where only a commit is checked out."""
+        if not self.ref.startswith("refs/"):
+            return None
+        return self.ref.removeprefix("refs/heads/").removeprefix(f"refs/remotes/{self.remote}/")
 
 
 def release_ref(repo: Repo, configured: str | None = None) -> ReleaseRef:
@@ -59,7 +72,7 @@ def release_ref(repo: Repo, configured: str | None = None) -> ReleaseRef:
     for ref in (*tracking, *heads):
         if ref in found:
             commit, target = found[ref]
-            return ReleaseRef(ref=target or ref, commit=commit)
+            return ReleaseRef(ref=target or ref, commit=commit, remote=remote)
     head = repo.head()
     if configured and current and head and not repo.is_shallow:
         hint = did_you_mean(configured, repo.names())

@@ -43,7 +43,13 @@ _LOCATION: Final = (
     "GIT_NOGLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
 )
-_OPTIONS: Final = ("--literal-pathspecs", "-c", "core.quotepath=off", "-c", "log.showSignature=false")
+_SETTINGS: Final = (
+    "core.quotepath=off",
+    "log.showSignature=false",
+    "i18n.commitEncoding=UTF-8",
+    "index.sparse=false",  # a folder folded up in a sparse index, and a file put into it, break git's next status
+)
+_OPTIONS: Final = ("--literal-pathspecs", *(word for setting in _SETTINGS for word in ("-c", setting)))
 _QUIET: Final = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
 # A commit is what its name is the hash of, and not what refs/replace or info/grafts of this clone put in its place.
 _AS_IT_IS: Final = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
@@ -154,8 +160,11 @@ class Repo:
 
     def remote(self) -> str | None:
         """Return the remote that counts: `origin`, else the only one there is."""
-        names = self.read("remote").decode().split("\n")[:-1]
+        names = self.remotes()
         return "origin" if "origin" in names else names[0] if len(names) == 1 else None
+
+    def remotes(self) -> list[str]:
+        return self.read("remote").decode(errors="surrogateescape").split("\n")[:-1]
 
     def refs(self, *patterns: str) -> dict[str, tuple[str, str]]:
         """Return full name → (commit, what it is a symbolic name for or ``""``) of refs."""

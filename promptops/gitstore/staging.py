@@ -5,7 +5,8 @@ Nothing else of the user's is looked at, let alone changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -57,6 +58,17 @@ def unstage(repo: Repo, changes: tuple[Change, ...]) -> None:
     _check_out(repo, [change.path for change in changes if change.old])
 
 
+def lying(repo: Repo, paths: Iterable[str]) -> dict[str, str]:
+    """Return path → object as which git would store what lies there in the work tree; "" for what is no file."""
+    assert repo.work_tree is not None
+    there = [path for path in paths if os.path.lexists(repo.work_tree / path)]
+    files = [path for path in there if (repo.work_tree / path).is_file()]
+    files = [path for path in files if not (repo.work_tree / path).is_symlink()]
+    stdin = "".join(f"{path}\n" for path in files).encode(errors="surrogateescape")
+    names = repo.read("hash-object", "--stdin-paths", stdin=stdin).decode().split() if files else []
+    return {**dict.fromkeys(there, ""), **dict(zip(files, names, strict=True))}
+
+
 def _check_out(repo: Repo, paths: list[str]) -> None:
     stdin = "".join(f"{path}\0" for path in paths).encode()
     repo.write("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=stdin)
@@ -86,6 +98,8 @@ def alone(repo: Repo) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise LostRace("another release is under way in this work tree; run the command again") from error
+        except OSError as error:
+            raise RepoError(f"{repo.git_dir}: cannot be locked: {error}") from error
         yield

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptops.errors import RepoError
+from promptops.gitstore.moving import branch_to_move
 from promptops.gitstore.push import fetch
 from promptops.gitstore.releases import ReleaseRef, Releases, next_version, read_releases, release_ref
 from promptops.records import Release
@@ -60,24 +61,38 @@ def where_live(workspace: Workspace, *, on_release: bool) -> ReleaseRef:
     """Return the ref that says what is live; for a direct push one that a checkout in CI lacks is fetched.
 
     Raises:
-        RepoError: it is in no clone, and the remote cannot be reached.
+        RepoError: there is no remote to push to, or the ref is in no clone and cannot be fetched.
     """
     repo, name = workspace.repo, workspace.config.release_branch
-    ref, remote = release_ref(repo, name), repo.remote()
-    if on_release and name and remote and not ref.ref.startswith("refs/"):
+    ref, remote = release_ref(repo, name), remote_to_push_to(workspace) if on_release else None
+    if remote and name and ref.branch is None:
         fetch(repo, name, remote=remote)
         return release_ref(repo, name)
     return ref
+
+
+def remote_to_push_to(workspace: Workspace) -> str:
+    """Return the remote that a direct push goes to.
+
+    Raises:
+        RepoError: there is none, or nobody can tell which.
+    """
+    if (remote := workspace.repo.remote()) is not None:
+        return remote
+    if names := workspace.repo.remotes():
+        listed = ", ".join(names)
+        raise RepoError(f"which of {listed} counts? call it origin: git remote rename {names[0]} origin")
+    raise RepoError("there is no remote to push to; add one with git remote add origin URL")
 
 
 def base_commit(workspace: Workspace, ref: ReleaseRef, *, branch: str | None, on_release: bool) -> str:
     """Return the commit that a release is put on.
 
     Raises:
-        RepoError: no commit yet, or no such branch.
+        RepoError: no commit yet, no such branch, or a detached HEAD and no branch named.
     """
     repo = workspace.repo
-    parent = ref.commit if on_release else repo.rev_parse(f"refs/heads/{branch}") if branch else repo.head()
+    parent = ref.commit if on_release else repo.rev_parse(f"refs/heads/{branch_to_move(repo, branch)}")
     if parent is None:
         raise RepoError(
             f"no branch called {branch!r} here" if branch else "no commit yet: commit the prompt first"
@@ -93,7 +108,7 @@ def check_not_behind(found: Ground, environment: str) -> Release | None:
     """
     here, live = found.here.live(found.prompt, environment), found.live.live(found.prompt, environment)
     if live is not None and not (here is not None and _leads_to(live, here)):
-        name = found.ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+        name = found.ref.shown
         raise RepoError(
             f"{environment} has moved to v{live.version} on {name}; bring it in first: git merge {name}"
         )
@@ -113,9 +128,6 @@ def push_branch(found: Ground) -> str:
     Raises:
         RepoError: none is known.
     """
-    name = found.ref.ref
-    if name.startswith("refs/remotes/"):
-        return name.split("/", 3)[3]
-    if not name.startswith("refs/heads/"):
+    if found.ref.branch is None:
         raise RepoError("there is no release branch to push to; set release_branch in promptops.yaml")
-    return name.removeprefix("refs/heads/")
+    return found.ref.branch

@@ -85,10 +85,9 @@ def already(found: Ground, pointer: Release) -> str:
     live = found.live.live(pointer.id, pointer.environment)
     if live is not None and live.digest == pointer.digest:
         return f"{pointer.id} is already live in {pointer.environment} as v{pointer.version}"
-    where = found.ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
     return (
         f"{pointer.id} is already released in {pointer.environment} as v{pointer.version} here; "
-        f"it takes effect when this reaches {where}"
+        f"it takes effect when this reaches {found.ref.shown}"
     )
 
 
@@ -103,12 +102,14 @@ def takes_effect(
     where = f"{release.environment} on {committed.branch}"
     if committed.remote is not None:
         after = (
-            () if committed.local or not pull else (f"your {committed.branch} has work of its own: git pull",)
+            ()
+            if committed.local or not pull
+            else (f"{committed.branch} here does not have it yet: git pull",)
         )
         return (f"{what} is live in {where} at {committed.remote}; programs take it when they reload", *after)
     if found.ref.ref == f"refs/heads/{committed.branch}":
         return (f"{what} is live in {where}; programs take it when they reload",)
-    if not found.ref.ref.startswith("refs/"):
+    if found.ref.branch is None:
         return (f"{what} is released in {where} here; it takes effect on the release branch",)
     release_branch = push_branch(found)
     if committed.branch == release_branch:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from promptops.errors import LostRace, RepoError
+from promptops.errors import LostRace
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.moving import Committed
 from promptops.gitstore.push import PushRefused, fetch
 from promptops.records import Release
-from promptops.releasing.base import Ground, grounds, push_branch
+from promptops.releasing.base import Ground, grounds, push_branch, remote_to_push_to
 from promptops.releasing.waiting import Waiting, wait
 from promptops.workspace import Workspace
 
@@ -64,21 +64,21 @@ def land(
             workspace.repo, made.files, made.message, branch=branch, expected_parent=found[0].parent
         )
         return Landed(found=found, releases=made.releases, committed=done)
-    remote = workspace.repo.remote()
-    if remote is None:
-        raise RepoError("there is no remote to push to; add one with git remote add origin URL")
+    remote = remote_to_push_to(workspace)
     began = _pointers(found, environment)
+    words = ""
     for _ in range(TRIES):
         made = draft(found)
         try:
             return _pushed(workspace, found, made, remote)
         except LostRace as lost:
+            words = str(lost)
             fetch(workspace.repo, push_branch(found[0]), remote=remote)
             prompts = {one.prompt: one.root for one in found}
             found = grounds(workspace, prompts, branch=None, on_release=True)
             if _pointers(found, environment) != began:
                 raise _lost(found, began, made, remote) from lost
-    raise LostRace(f"the release branch moved {TRIES} times meanwhile; run the command again")
+    raise LostRace(f"given up after {TRIES} tries: {words}")
 
 
 def _pointers(found: Grounds, environment: str) -> list[Release | None]:

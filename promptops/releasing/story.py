@@ -203,8 +203,9 @@ def then(workspace: Workspace, prompt: str | None, environment: str, at: datetim
         )
     if prompt is not None and not told:
         _check_ever_there(workspace, prompt)
-    name = ref.ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
-    return Then(at=at, environment=environment, branch=name, lives=tuple(found), notes=_notes(ref, name))
+    return Then(
+        at=at, environment=environment, branch=ref.shown, lives=tuple(found), notes=_notes(ref, ref.shown)
+    )
 
 
 def _notes(ref: ReleaseRef, name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptops.errors import ConfigError, InvalidInput, NotFound, NothingToDo
-from promptops.gitstore.mending import mend
+from promptops.gitstore.mending import Mended, mend
 from promptops.gitstore.releases import Releases, folder, pointer_path, read_releases
 from promptops.records import Release, Version
 from promptops.releasing.base import Ground, base_commit, check_not_behind, grounds, where_live
@@ -82,10 +82,15 @@ def targets(workspace: Workspace, wish: Retreat) -> tuple[Target, ...]:
     mended = mend(workspace.repo, online=wish.push)
     roots = _roots(workspace, wish)
     found = grounds(workspace, roots, branch=wish.branch, on_release=wish.push)
-    pointers = {pointer_path(root, name, wish.environment) for name, root in roots.items()}
-    done = mended is not None and mended.done and pointers <= mended.paths
-    wanted = tuple(_target(one, wish, done=done) for one in found)
+    wanted = tuple(_target(one, wish, done=_is_done(workspace, one, wish, mended)) for one in found)
     return (replace(wanted[0], mended=mended.said), *wanted[1:]) if mended else wanted
+
+
+def _is_done(workspace: Workspace, found: Ground, wish: Retreat, mended: Mended | None) -> bool:
+    """Whether what is released is what the release wrote that was interrupted: then this is the same wish again."""
+    path = pointer_path(found.root, found.prompt, wish.environment)
+    wrote = mended.files.get(path) if mended else None
+    return wrote is not None and workspace.repo.tree_paths(found.parent, [path])[path].oid == wrote
 
 
 def _roots(workspace: Workspace, wish: Retreat) -> dict[str, str]:
@@ -96,8 +101,9 @@ def _roots(workspace: Workspace, wish: Retreat) -> dict[str, str]:
     wanted = {f"{folder(root)}/{name}/": (name, root) for root in workspace.roots for name in wish.prompts}
     found: dict[str, str] = {}
     for path in repo.tree_paths(commit, wanted):
-        name, root = next(pair for start, pair in wanted.items() if path.startswith(start))
-        found.setdefault(name, root)
+        for start, (name, root) in wanted.items():
+            if path.startswith(start):
+                found.setdefault(name, root)
     for name in wish.prompts:
         if name not in found:
             known = [one for root in workspace.roots for one in read_releases(repo, commit, root=root).ids()]

@@ -12,7 +12,7 @@ from gitstore_help import hook, lock
 from promptops.errors import LostRace, RepoError
 from promptops.gitstore import staging
 from promptops.gitstore.commits import commit_files
-from promptops.gitstore.mending import Note, mend, write_note
+from promptops.gitstore.mending import Note, forget, mend, write_note
 from promptops.gitstore.moving import Committed, move_branch
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.staging import Change
@@ -107,6 +107,18 @@ def ignored_pointer(top: Path) -> None:
     dirty_pointer(top)
 
 
+def hidden_pointer(top: Path, word: str) -> None:
+    release(top)
+    subprocess.run(["git", "update-index", word, POINTER], cwd=top, check=True)
+    (top / POINTER).write_text("mine\n")
+
+
+def rebased(top: Path) -> None:
+    (top / "app.py").write_text("print(2)\n")
+    subprocess.run(["git", "commit", "-q", "-a", "-m", "Mine"], cwd=top, check=True)
+    subprocess.run(["git", "rebase", "-q", "--exec", "false", "HEAD~1"], cwd=top, check=False)
+
+
 def elsewhere(top: Path) -> None:
     subprocess.run(["git", "checkout", "-q", "-b", "side"], cwd=top, check=True)
     subprocess.run(["git", "worktree", "add", "-q", "../linked", "main"], cwd=top, check=True)
@@ -123,6 +135,9 @@ def linked_folder(top: Path) -> None:
         (dirty_pointer, "not as committed"),
         (staged_pointer, "not as committed"),
         (ignored_pointer, "not as committed"),
+        (lambda top: hidden_pointer(top, "--assume-unchanged"), "not as committed"),
+        (lambda top: hidden_pointer(top, "--skip-worktree"), "not as committed"),
+        (rebased, "main is being rebased; finish that first"),
         (lock, "index is locked"),
         (elsewhere, "is checked out in"),
         (linked_folder, "symbolic link"),
@@ -132,9 +147,30 @@ def test_what_cannot_be_released_safely_is_refused_and_nothing_changes(work, git
     spoil(work)
     before = git("rev-parse", "main", cwd=work), git("status", "--porcelain", "--ignored", cwd=work)
     with pytest.raises(RepoError, match=words) as caught:
-        release(work, branch="main")
+        release(work, {POINTER: b"other\n"}, branch="main")
     assert caught.value.exit_code == 2
     assert before == (git("rev-parse", "main", cwd=work), git("status", "--porcelain", "--ignored", cwd=work))
+
+
+def test_a_lock_that_something_left_on_the_branch_is_said_in_gits_words(work, git):
+    """Typing the command again would not help."""
+    (work / ".git/refs/heads/main.lock").touch()
+    with pytest.raises(RepoError, match=r"main.lock': File exists.*remove the file manually") as caught:
+        release(work)
+    assert caught.value.exit_code == 2
+    assert git("status", "--porcelain", cwd=work) == ""
+    assert mend(Repo.open(work)) is None
+
+
+def test_a_sparse_index_keeps_what_is_folded_up_in_it(work, git):
+    """Git 2.39 crashes on an index in which a file stands inside of a folded folder."""
+    release(work)
+    git("sparse-checkout", "set", "--cone", "--sparse-index", "app", cwd=work)
+    release(work, {POINTER: b"sequence: 2\n"})
+    assert git("status", "--porcelain", cwd=work) == ""
+    git("commit", "-q", "--allow-empty", "-m", "Mine", cwd=work)
+    assert git("diff", "--stat", "HEAD~1", "HEAD", cwd=work) == ""
+    assert git("show", f"HEAD:{POINTER}", cwd=work) == "sequence: 2"
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", ".git/config", "a/.GIT/x", "a/../b", "a\nb", ""])
@@ -290,13 +326,16 @@ def test_a_kill_at_any_step_is_mended_by_the_next_call(work, git, steps, second)
         staging.stage(repo, changes)
     if steps in ("moved", "all but the index"):
         move_branch(repo, done)
-    mended = mend(repo)
+    mended, done = mend(repo), steps in ("moved", "all but the index")
     assert mended is not None
-    assert mended.paths == FILES.keys()
-    assert mended.done == ("finished" in mended.said) == (steps in ("moved", "all but the index"))
+    assert mended.said.endswith(": Release greet v1 to production")
+    assert mended.files.keys() == (FILES.keys() if done else set())
+    assert mended.said.startswith("finished" if done else "took back")
     assert git("status", "--porcelain", cwd=work) == ""
+    assert mend(repo) == (mended if done else None), "what is done is said until somebody was told"
+    forget(repo)
     assert mend(repo) is None
-    if not mended.done:
+    if not done:
         assert release(work).local
     assert (work / POINTER).read_bytes() == FILES[POINTER]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,7 +70,7 @@ def test_a_killed_rollback_is_completed_by_a_rerun(bare: Path, run: Run, moment:
     assert not (top / ".git/promptops-release").exists()
     assert run(top, "verify").code == 0
     if moved:
-        assert again.out.startswith("finished a release that had been interrupted\n")
+        assert again.out.startswith(f"finished a release that had been interrupted: Roll {ONE} back to v1")
         assert "is already released in production as v1 here" in again.out
     git(top, "push", "-q")
     assert live(bare, ONE) == "v1 rollback 3"
@@ -92,6 +96,34 @@ def test_a_killed_direct_push_is_completed_by_a_rerun(bare: Path, run: Run, mome
     assert run(top, "verify").code == 0
 
 
+@pytest.mark.parametrize("push", [False, True])
+def test_a_rollback_that_is_done_and_was_never_said_is_not_done_again(
+    bare: Path, run: Run, *, push: bool
+) -> None:
+    """The program is killed while it says so: nobody reads what it writes into a pipe that is full."""
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    words = ("rollback", ONE, *(["--push"] if push else []))
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    process = subprocess.Popen([sys.executable, "-P", "-m", "promptops", *words], cwd=top, stdout=writer)
+    while live(top, ONE, "HEAD") != "v1 rollback 3" and process.poll() is None:
+        pass
+    process.kill()
+    assert process.wait() == -9
+    os.close(reader)
+    os.close(writer)
+    again = run(top, *words)
+    assert (again.code, live(top, ONE, "HEAD")) == (0, "v1 rollback 3"), "once, and not twice"
+    assert f"Roll {ONE} back to v1 in production" in again.out
+    assert git(top, "status", "--porcelain") == ""
+    once_more = run(top, *words)
+    assert f"nothing was live before {ONE} v1" in once_more.err, "what was said is another wish"
+
+
 def test_ctrl_c_in_the_middle_of_a_push_is_completed_by_a_rerun(bare: Path, run: Run) -> None:
     top = Remote(bare=bare, url=f"file://{bare}").clone("work")
     kill(top, bare, "the remote has it", "rollback", ONE, "--push", signal="INT", code=130)
@@ -112,7 +144,7 @@ def test_a_killed_promotion_is_completed_by_a_rerun(bare: Path, run: Run) -> Non
     kill(top, bare, "the remote has it", "promote", "new", "--first", "--push")
     again = run(top, "promote", "new", "--first", "--push")
     assert again.out == (
-        "a release that had been interrupted had reached origin; it is here too now\n"
+        "a release that had been interrupted had reached origin: Promote new v1 to production; it is here too now\n"
         "new is already live in production as v1\n"
     )
     assert git(top, "rev-parse", "HEAD") == git(bare, "rev-parse", "main")

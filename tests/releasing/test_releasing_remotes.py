@@ -177,6 +177,30 @@ def test_another_step_of_the_same_name_gets_a_branch_beside_it(origin: Remote, r
     assert names[1].startswith(f"{names[0]}-")
 
 
+def test_a_remote_that_has_it_under_one_of_two_addresses_is_believed(bare: Path, run: Run) -> None:
+    """Both are pushed to, one after the other; the second refuses."""
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    git(bare.parent, "clone", "-q", "--bare", f"file://{bare}", "copy.git")
+    hook(bare.parent / "copy.git", "pre-receive", PROTECTED)
+    for address in (bare, bare.parent / "copy.git"):
+        git(top, "remote", "set-url", "--add", "--push", "origin", f"file://{address}")
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, "is live in production on main at origin" in said.out) == (0, True), said
+    assert live(bare, ONE) == "v1 rollback 3"
+
+
+@pytest.mark.slow
+def test_a_lock_that_something_left_at_the_remote_is_said_in_its_own_words(bare: Path, run: Run) -> None:
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    (bare / "refs/heads/main.lock").touch()
+    before = state(top)
+    said = run(top, "rollback", ONE, "--push")
+    assert said.code == 5
+    assert "given up after 20 tries: origin/main is being moved: " in said.err
+    assert "main.lock': File exists" in said.err
+    assert state(top) == before
+
+
 def test_where_the_remote_takes_no_branch_at_all_it_is_kept_here(origin: Remote, run: Run) -> None:
     hook(origin.bare, "pre-receive", "echo 'this repository is frozen' >&2; exit 1")
     top = origin.clone("work")

@@ -47,6 +47,61 @@ def test_a_submodule_releases_for_itself(tmp_path: Path, bare: Path, run: Run) -
     )
 
 
+def test_a_remotes_name_may_hold_a_slash(top: Path, bare: Path, run: Run) -> None:
+    git(top, "remote", "rename", "origin", "team/up")
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, "is live in production on main at team/up" in said.out) == (0, True), said
+    assert live(bare, ONE) == "v1 rollback 3"
+    assert git(bare, "for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
+
+
+def test_where_several_remotes_could_be_meant_none_is_guessed(top: Path, run: Run) -> None:
+    git(top, "remote", "rename", "origin", "up")
+    git(top, "remote", "add", "fork", "file:///nowhere")
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, "which of fork, up counts? call it origin: git remote rename" in said.err) == (2, True)
+
+
+def test_a_push_goes_to_the_release_branch_and_no_other(top: Path, run: Run) -> None:
+    before = state(top)
+    for words in (("rollback", ONE), ("promote", ONE)):
+        said = run(top, *words, "--push", "--branch", "side")
+        assert (said.code, "--push goes to the release branch" in said.err) == (2, True), said
+    assert state(top) == before
+
+
+@pytest.mark.parametrize("name", ["", "@v1", "greet-0/../greet-1", "../x", "*"])
+def test_what_is_no_id_is_said_to_be_none(top: Path, run: Run, name: str) -> None:
+    said = run(top, "rollback", name)
+    assert (said.code, "no released prompt called" in said.err) == (2, True), said
+
+
+def test_a_push_leaves_a_branch_alone_that_another_work_tree_has(top: Path, bare: Path, run: Run) -> None:
+    git(top, "checkout", "-q", "-b", "feature")
+    git(top, "worktree", "add", "-q", "../main", "main")
+    before = state(top.parent / "main")
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, "main here does not have it yet: git pull" in said.out) == (0, True), said
+    assert live(bare, ONE) == "v1 rollback 3"
+    assert state(top.parent / "main")[0] == before[0]
+    git(top.parent / "main", "pull", "-q")
+    assert run(top, "rollback", ONE, "--push").code == 2, "and nothing is left to mend"
+
+
+def test_a_rebase_goes_on_after_a_push(top: Path, bare: Path, run: Run) -> None:
+    (top / "app.py").write_text("print(1)\n")
+    commit(top, "Mine")
+    git(top, "push", "-q")
+    subprocess.run(
+        ["git", "rebase", "-q", "--exec", "false", "HEAD~1"], cwd=top, capture_output=True, check=False
+    )
+    said = run(top, "rollback", ONE, "--push")
+    assert said.code == 0, said
+    assert live(bare, ONE) == "v1 rollback 3"
+    git(top, "rebase", "--continue")
+    assert git(top, "symbolic-ref", "--short", "HEAD") == "main"
+
+
 def test_a_renamed_prompt_file_keeps_its_releases(top: Path, run: Run) -> None:
     first = run(top, "promote", ONE, "--force", "-m", "as it is")
     assert "v3 is released" in first.out

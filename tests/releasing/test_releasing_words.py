@@ -27,7 +27,7 @@ def ground(ref: str) -> Ground:
         parent="0" * 40,
         here=none,
         live=none,
-        ref=ReleaseRef(ref=ref, commit="0" * 40),
+        ref=ReleaseRef(ref=ref, commit="0" * 40, remote="origin"),
     )
 
 
@@ -78,7 +78,7 @@ def test_a_push_is_live_at_once_and_tells_of_work_that_is_only_here() -> None:
         "greet v2 is live in production on main at origin; programs take it when they reload",
     )
     assert said("refs/remotes/origin/main", "main", remote="origin", local=False)[1] == (
-        "your main has work of its own: git pull"
+        "main here does not have it yet: git pull"
     )
 
 
