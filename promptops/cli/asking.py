@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Any, TypeVar
 
 from promptops.cli.output import note
@@ -13,16 +15,27 @@ Result = TypeVar("Result")
 
 
 def ask(work: Coroutine[Any, Any, Result], line: ProgressLine | None = None) -> Result:
-    """Run `work`; calls that are under way when a person interrupts it are cancelled.
+    """Run `work`; calls that are under way when a person, or a build server, interrupts it are cancelled.
 
     Raises:
         KeyboardInterrupt: after saying what is kept; the program ends with exit code 130.
     """
+    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         note(_kept(line))
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does, also where that is ignored, as in the background of a shell."""
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    if not callable(on_ctrl_c):
+        raise KeyboardInterrupt
+    on_ctrl_c(number, frame)
 
 
 def _kept(line: ProgressLine | None) -> str:
@@ -31,5 +44,4 @@ def _kept(line: ProgressLine | None) -> str:
     if line.last is None:
         return "interrupted before a sample was finished; run the same command to begin again"
     done = f"{line.last.done} of {line.last.total or line.last.done} {line.what}"
-    broken = "\n" if line.stream.isatty() else ""
-    return f"{broken}interrupted: {done} are finished and kept; run the same command to go on from there"
+    return f"interrupted: {done} are finished and kept; run the same command to go on from there"

@@ -116,19 +116,20 @@ def test_the_budget_sees_what_was_paid_for_nothing(tmp_path: Path) -> None:
     assert budget.spent == pytest.approx(server.count * EACH)
 
 
-@pytest.mark.parametrize("how", ["refused", "interrupted"])
+@pytest.mark.parametrize("how", ["refused", "ctrl-c", "terminated", "terminated in the background"])
 def test_what_ends_a_run_in_the_middle_of_a_call_is_in_its_ledger(tmp_path: Path, how: str) -> None:
     last = status(401, "wrong key") if how == "refused" else faults.silence()
     with serve(*[answer()] * 3, faults.cut(), last) as server:
         write_project(tmp_path, CHAT.entry(server.url, PRICES), samples=9, limits="concurrency: 1")
         command = [sys.executable, "-P", "-m", "promptops", "test", "support"]
-        test = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        ignored = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if "background" in how else []
+        test = subprocess.Popen([*ignored, *command], cwd=tmp_path, stdout=subprocess.DEVNULL)
         while server.count < 5:
             assert test.poll() is None
             time.sleep(0.01)
-        if how == "interrupted":
-            test.send_signal(signal.SIGINT)
-        test.communicate()
+        if how != "refused":
+            test.send_signal(signal.SIGINT if how == "ctrl-c" else signal.SIGTERM)
+        test.wait()
         assert server.count == 5
     assert test.returncode == (7 if how == "refused" else 130)
     (file,) = tmp_path.glob(".promptops/runs/*/spend.json")
