@@ -74,7 +74,7 @@ class GateReport(Part):
 
     `integrity` holds what is wrong with release files in the change, `notes` the remarks on its lines, `said` what
     concerns no prompt alone. `base` and `head` are commits. `failed` is the exit code of what kept it from judging
-    anything, and `said` tells what that was.
+    anything, and `said` tells what that was. `command` is what a maintainer types to have the change judged again.
     """
 
     schema_: str = Field(default=SCHEMA, alias="schema")
@@ -87,6 +87,7 @@ class GateReport(Part):
     said: list[str] = []
     untrusted: bool = False
     failed: int = 0
+    command: str = ""
     tool_version: str = ""
 
     @property

@@ -81,13 +81,7 @@ async def gate(
     with base_world(here, change, changed) as world:
         integrity = _integrity(world, change, places)
         found = affected(world, change, changed, places)
-        judge = Judge(
-            world=world,
-            options=options,
-            before_asking=before_asking,
-            untrusted=wanted.untrusted,
-            command=_command(wanted, change),
-        )
+        judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
         gated = [await _judged(judge, world, change, one) for one in found]
         return GateReport(
             base=change.base,
@@ -97,6 +91,7 @@ async def gate(
             integrity=integrity,
             notes=[note for one in found for note in one.problems + one.notes],
             untrusted=wanted.untrusted,
+            command=_command(wanted, change),
             tool_version=tool_version(),
         )
 
@@ -109,7 +104,7 @@ def _left_out(repo: Repo, places: Collection[str]) -> str:
 
 
 def _command(wanted: Change, change: CommitRange) -> str:
-    """Return the command that judges the same commit from a checkout of anything."""
+    """Return what judges the same commit in any checkout: a test in one of a stranger's would run his code."""
     words = ["promptops", "gate", "--base", wanted.base, "--head", change.head]
     return shlex.join([*words, *(["--untrusted"] if wanted.untrusted else [])])
 

@@ -15,6 +15,7 @@ from promptops.gating.standing import doubts, standing
 from promptops.gating.unjudged import unjudged
 from promptops.gitstore.releases import Releases
 from promptops.prompts.diff import diff
+from promptops.prompts.words import Token, marked
 from promptops.reading import Contender, frozen_contender
 from promptops.records import Release
 from promptops.report import Report, Side
@@ -27,15 +28,13 @@ from promptops.workspace import Workspace
 class Judge:
     """What judges every prompt of a change: the base, and how much of the change is believed.
 
-    `untrusted` is a change from outside: no evidence and no overruling of its own stands. `command` is what a
-    maintainer types to have it judged once more: never a test in a checkout of it, which would run its code.
+    `untrusted` is a change from outside: no evidence and no overruling of its own stands.
     """
 
     world: Workspace
     options: Options
     before_asking: Callable[[Plan], None]
     untrusted: bool
-    command: str
     # By provider: who is down for one prompt is not asked for the next.
     stopped: dict[str, str] = field(default_factory=dict)
 
@@ -99,15 +98,13 @@ class Judge:
         if moved is not None and (found := self._by_evidence(shown, plan, moved, head)) is not None:
             return found
         if provider in self.stopped:
-            return self._unfinished(
-                shown, f"not asked: {provider} had stopped the test of {self.stopped[provider]}"
-            )
+            return _stopped(shown, f"not asked: {provider} had stopped the test of {self.stopped[provider]}")
         try:
             self.before_asking(plan)
             report = await evaluate(plan, self.options)
         except (RunStopped, ConfigError) as error:
             self.stopped[provider] = one.id
-            return self._unfinished(shown, str(error))
+            return _stopped(shown, str(error))
         return _reported(shown, report, self._firm(plan))
 
     def _plan(self, one: Affected, baseline: Contender, candidate: Side) -> Plan:
@@ -148,10 +145,6 @@ class Judge:
             "overruled": overruled,
         }
         return shown.model_copy(update=update)
-
-    def _unfinished(self, shown: GatedPrompt, words: str) -> GatedPrompt:
-        said = [*shown.said, words]
-        return shown.model_copy(update={"status": "stopped", "said": said, "commands": [self.command]})
 
     def _firm(self, plan: Plan) -> str:
         """Say why a test here counts, whatever the change brings along; nothing where its evidence may stand."""
@@ -277,11 +270,26 @@ def _overruled(release: Release) -> Overruled | None:
 
 
 def _diff(baseline: Contender, one: Affected) -> list[str]:
+    """What changed in short, then the words."""
     assert one.after is not None
-    found = diff(baseline.prompt, one.after).changes
-    return [
-        f"{change.label}: {change.sentence}" for change in found if change.area not in ("scorers", "gate")
+    found = diff(baseline.prompt, one.after)
+    lines = [
+        f"{change.label}: {change.sentence}"
+        for change in found.changes
+        if change.area not in ("scorers", "gate")
     ]
+    for text in found.texts:
+        if text.changed:
+            lines += [text.title, *map(_line, text.near_changes())]
+    return lines
+
+
+def _line(tokens: tuple[Token, ...] | None) -> str:
+    return "  …" if tokens is None else f"  {marked(tokens, around=60)}"
+
+
+def _stopped(shown: GatedPrompt, words: str) -> GatedPrompt:
+    return shown.model_copy(update={"status": "stopped", "said": [*shown.said, words]})
 
 
 def _reported(shown: GatedPrompt, report: Report, firm: str) -> GatedPrompt:

@@ -55,6 +55,24 @@ class TextDiff:
     def changed(self) -> bool:
         return any(token.kind != "same" for token in self.tokens)
 
+    def near_changes(self) -> Iterator[tuple[Token, ...] | None]:
+        """Yield the lines in which words changed with a line around them, None where some are left out between."""
+        lines: list[list[Token]] = [[]]
+        for token in self.tokens:
+            first, *others = token.text.split("\n")
+            lines[-1].append(Token(kind=token.kind, text=first))
+            lines += [[Token(kind=token.kind, text=part)] for part in others]
+        changed = [any(token.kind != "same" for token in line) for line in lines]
+        skipped = False
+        for number, line in enumerate(lines):
+            if not any(changed[max(0, number - 1) : number + 2]):
+                skipped = True
+                continue
+            if skipped:
+                yield None
+            skipped = False
+            yield tuple(token for token in line if token.text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptDiff:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -22,6 +22,25 @@ class Token:
 
     kind: Kind
     text: str
+
+
+def marked(tokens: Iterable[Token], *, around: int) -> str:
+    """Return tokens as one text: removed words in [-…-], added ones in {+…+}, long runs of others without their middle.
+
+    Of those `around` characters stay at either end.
+    """
+    return "".join(
+        f"[-{token.text}-]"
+        if token.kind == "removed"
+        else f"{{+{token.text}+}}"
+        if token.kind == "added"
+        else _shortened(token.text, around)
+        for token in tokens
+    )
+
+
+def _shortened(text: str, around: int) -> str:
+    return text if len(text) <= 2 * around else f"{text[:around]} … {text[-around:]}"
 
 
 def compare_words(baseline: str, candidate: str) -> tuple[Token, ...]:

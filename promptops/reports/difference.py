@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from promptops.prompts.diff import PromptDiff, TextDiff
+from promptops.prompts.diff import PromptDiff
 from promptops.prompts.words import Token
 from promptops.reports.escape import one_line
 
 LABELS = {"breaking": "bold red", "behaviour": "yellow", "cosmetic": "dim"}
 STYLES = {"added": "green", "removed": "red strike", "same": ""}
-AROUND = 1  # lines of context
 
 
 def print_difference(difference: PromptDiff, console: Console) -> None:
@@ -35,8 +33,8 @@ def print_texts(difference: PromptDiff, console: Console) -> None:
     for text in difference.texts:
         if text.changed:
             console.print(Text(f"\n  {one_line(text.title)}", style="bold"), soft_wrap=True)
-            for line in _near_changes(text):
-                console.print(line, soft_wrap=True)
+            for line in text.near_changes():
+                console.print(_shown(line), soft_wrap=True)
 
 
 def words(tokens: tuple[Token, ...], *, colour: bool) -> Text:
@@ -50,28 +48,11 @@ def words(tokens: tuple[Token, ...], *, colour: bool) -> Text:
     return whole
 
 
-def _near_changes(text: TextDiff) -> Iterator[Text]:
-    """Yield the lines in which words changed, with a line around them, dots for what is left out.
-
-    The rule before them keeps a build server from taking a prompt's line for a command (`::set-output`).
-    """
-    lines: list[list[Token]] = [[]]
-    for token in text.tokens:
-        first, *others = token.text.split("\n")
-        lines[-1].append(Token(kind=token.kind, text=first))
-        lines += [[Token(kind=token.kind, text=part)] for part in others]
-    changed = [any(token.kind != "same" for token in line) for line in lines]
-    skipped = False
-    for number, line in enumerate(lines):
-        if not any(changed[max(0, number - AROUND) : number + AROUND + 1]):
-            skipped = True
-            continue
-        if skipped:
-            yield Text("    …", style="dim")
-        skipped = False
-        yield Text.assemble(
-            ("  │ ", "dim"), words(tuple(token for token in line if token.text), colour=False)
-        )
+def _shown(line: tuple[Token, ...] | None) -> Text:
+    """The rule before a line keeps a build server from taking it for a command (`::set-output`)."""
+    if line is None:
+        return Text("    …", style="dim")
+    return Text.assemble(("  │ ", "dim"), words(line, colour=False))
 
 
 def difference_json(difference: PromptDiff) -> dict[str, Any]:

@@ -9,7 +9,17 @@ from promptops.report import cut
 from promptops.reports.escape import code, fence
 from promptops.reports.escape import markdown as literal
 from promptops.reports.fitting import Section
-from promptops.reports.gateview import LONG, WORDS, figures, headline, ordered, remark, sides, to_mend
+from promptops.reports.gateview import (
+    LONG,
+    WORDS,
+    figures,
+    headline,
+    ordered,
+    remark,
+    sides,
+    to_go_on,
+    to_mend,
+)
 
 CANDIDATE = "PR"
 SIGNS: dict[Status, str] = {
@@ -54,7 +64,7 @@ def wrong_files(report: GateReport, *, share: float) -> Section:
         rows=[_bullet(f"- {signs[note.level]} ", remark(note)) for note in report.integrity],
         share=share,
         cut=lambda left: f"- and {left} more\n",
-        tail=f"\n{way(*to_mend(report))}\n",
+        tail=_apart(way(*to_mend(report))) + "\n",
     )
 
 
@@ -65,6 +75,7 @@ def table(report: GateReport, *, share: float) -> Section:
         share=share,
         head=_TABLE,
         cut=lambda left: f"\n{_more(left)} had no room in this table.\n",
+        tail=_apart(way(*to_go_on(report))),
     )
 
 
@@ -103,7 +114,7 @@ def shown_diff(prompt: GatedPrompt, most: int) -> list[str]:
         return []
     lines = [cut(line, LONG) for line in prompt.diff[:most]]
     more = len(prompt.diff) - len(lines)
-    return fence([*lines, *([f"… and {more} lines more"] if more else [])], "diff")
+    return fence([*lines, *([f"… and {more} lines more"] if more else [])])
 
 
 def folded(label: str, lines: Sequence[str]) -> str:
@@ -121,6 +132,10 @@ def _bullet(mark: str, text: str) -> Iterator[str]:
 def _row(prompt: GatedPrompt) -> Iterator[str]:
     name = f"{literal(cut(prompt.id, 80))} {literal(sides(prompt, CANDIDATE))}"
     yield f"| {name} | {SIGNS[prompt.status]} {WORDS[prompt.status]} | {literal(figures(prompt))} |\n"
+
+
+def _apart(text: str) -> str:
+    return f"\n{text}" if text else ""
 
 
 def _more(left: int) -> str:

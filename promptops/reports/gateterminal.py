@@ -22,6 +22,7 @@ from promptops.reports.gateview import (
     ordered,
     place,
     sides,
+    to_go_on,
     to_mend,
     to_merge,
     untold,
@@ -60,6 +61,7 @@ def print_gate(report: GateReport, console: Console) -> None:
         print_line(console, _remark(note))
     _print_way(console, *to_mend(report))
     _print_table(console, ordered(report.prompts))
+    _print_way(console, *to_go_on(report))
     for prompt in ordered(report.prompts):
         _print_one(prompt, console)
     for note in report.notes:

@@ -121,7 +121,8 @@ def _saying(prompt: GatedPrompt) -> str:
 
 def needs_words(prompt: GatedPrompt) -> bool:
     """Whether a person has something to do or to think about; what simply passes has its row."""
-    return bool(to_merge(prompt)[0]) or (prompt.status == "released" and len(prompt.said) > 1)
+    stands_out = prompt.exit_code != 0 or prompt.status == "released"
+    return bool(to_merge(prompt)[0]) or (stands_out and (len(prompt.said) > 1 or bool(prompt.diff)))
 
 
 def sentences(prompt: GatedPrompt, most: int) -> list[str]:
@@ -225,10 +226,17 @@ def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
             return "To merge: a maintainer decides", commands
         case "inconclusive":
             return ("To merge: show more, or an owner runs" if commands else "To merge: show more"), commands
-        case "stopped":
-            return ("To go on, a maintainer runs" if commands else "To go on: run the gate again"), commands
         case _:
             return ("Next:" if commands else ""), commands
+
+
+def to_go_on(report: GateReport) -> tuple[str, list[str]]:
+    """What must happen where something could not finish: one command for all prompts."""
+    if not any(prompt.status == "stopped" for prompt in report.prompts):
+        return "", []
+    if not report.command:
+        return "To go on: run the gate again", []
+    return "To go on, a maintainer runs", [cut(report.command, LONG)]
 
 
 def to_mend(report: GateReport) -> tuple[str, list[str]]:

@@ -340,8 +340,9 @@ def test_a_pull_request_without_a_key_gets_the_diff_and_the_command(pull: Projec
     code, found = gated(pull, "--untrusted")
     assert (code, only(found)["status"]) == (7, "stopped")
     assert "OPENAI_API_KEY" in only(found)["said"][0]
-    assert only(found)["diff"]
-    assert only(found)["commands"] == [f"promptops gate --base main --head {found['head']} --untrusted"]
+    words = "Be [-careful-]{+quick+}. Answer with one word: billing, technical or account."
+    assert only(found)["diff"][-2:] == ["messages[0] system", f"  {words}"]
+    assert found["command"] == f"promptops gate --base main --head {found['head']} --untrusted"
 
 
 def test_a_base_that_is_not_there_is_exit_2(pull: Project) -> None:

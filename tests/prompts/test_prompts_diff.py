@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from prompt_texts import FULL, SMALL, read
 
 from promptops.messages import Message, Request, ToolCall
-from promptops.prompts.diff import diff, diff_requests
+from promptops.prompts.diff import TextDiff, diff, diff_requests
 from promptops.prompts.narrowing import narrowings
-from promptops.prompts.words import compare_words
+from promptops.prompts.words import compare_words, marked
 
 
 def changes(old: str, new: str, text: str = FULL) -> list[str]:
@@ -168,3 +168,18 @@ def test_long_texts_are_compared_by_lines_or_as_one():
 )  # fmt: skip
 def test_a_schema_is_narrowed_only_by_taking_less(old: Any, new: Any, expected: list[str]):
     assert list(narrowings(old, new)) == expected
+
+
+def test_marked_words_keep_the_ends_of_long_runs_around_them() -> None:
+    tokens = compare_words(f"{'a ' * 100}old {'b ' * 100}", f"{'a ' * 100}new {'b ' * 100}")
+    assert marked(tokens, around=6) == "a a a  … a a a [-old-]{+new+} b b b … b b b "
+    assert marked(tokens[1:2], around=0) == "[-old-]"
+
+
+def test_lines_near_a_change_are_told_from_those_left_out() -> None:
+    text = TextDiff(title="x", tokens=compare_words("1\n2\n3\n4\n5\n6", "1\n2\n3\n4\n5\nsix"))
+    assert [None if line is None else marked(line, around=60) for line in text.near_changes()] == [
+        None,
+        "5",
+        "[-6-]{+six+}",
+    ]

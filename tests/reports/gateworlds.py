@@ -210,15 +210,16 @@ EVERYTHING = gate(
     ],
     said=["3 prompts share prompts/partials/tone.md"],
 )
+CHANGED_LINE = "  Answer with [-one word-]{+a whole sentence+}."
 FORK = gate(
     prompt(
         "support-triage",
         "stopped",
         said=["there is no key for openai here, and this change is a stranger's"],
-        diff=["user: {{ message }}", "system: Answer with [-one word-]{+a whole sentence+}."],
-        commands=[f"promptops gate --base origin/main --head {HEAD} --untrusted"],
+        diff=["behaviour: messages[0] (system) +3 −2 words", "messages[0] system", CHANGED_LINE],
     ),
     untrusted=True,
+    command=f"promptops gate --base origin/main --head {HEAD} --untrusted",
     said=["a change from a fork is looked at without keys: nothing was asked"],
 )
 FAILED = GateReport(

@@ -198,14 +198,19 @@ def test_words_keep_answers_in_order_that_are_written_from_right_to_left() -> No
 
 
 def test_several_ways_on_are_a_list() -> None:
-    shown = comment(
-        gate(prompt("x", "stopped", commands=["promptops gate --base a", "promptops gate --base b"]))
-    )
-    assert "a maintainer runs one of\n\n- `promptops gate --base a`\n- `promptops gate --base b`\n" in shown
+    shown = comment(gate(prompt("x", "broken", commands=["promptops lint x", "promptops diff x"])))
+    assert "To merge: mend it, then one of\n\n- `promptops lint x`\n- `promptops diff x`\n" in shown
+
+
+def test_one_command_is_named_however_many_prompts_could_not_be_tested() -> None:
+    many = gate(*(prompt(f"p{place}", "stopped") for place in range(3)), command="promptops gate --base main")
+    for shown in (comment(many), summary(many), terminal(many)):
+        assert shown.count("promptops gate --base main") == 1
+    assert "####" not in comment(many)
 
 
 def test_a_command_that_would_end_its_code_is_escaped() -> None:
-    shown = comment(gate(prompt("x", "stopped", commands=["promptops gate --base a`|b"])))
+    shown = comment(gate(prompt("x", "stopped"), command="promptops gate --base a`|b"))
     assert "<code>promptops gate &#45;&#45;base a&#96;&#124;b</code>" in shown
 
 
