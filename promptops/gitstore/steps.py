@@ -42,11 +42,12 @@ class Steps:
     """Judges commits; `at_once` are those that stand for several, because a shallow clone hides what they join.
 
     What was live and may not be dropped by a merge: `start`, the files of the commit from which on is judged; without
-    one, what stood on the branch itself, whose commits are its `line`. `releases` collects path and commit of every
-    release that was judged.
+    one, what stood on the branch itself, whose commits are its `line`. `final` is the environment that takes no
+    evidence over from another one. `releases` collects path and commit of every release that was judged.
     """
 
     reader: Reader
+    final: str = ""
     at_once: frozenset[str] = frozenset()
     start: Shelves | None = None
     line: frozenset[str] = frozenset()
@@ -137,9 +138,10 @@ class Steps:
         self, step: _Step, path: str, release: Release, previous: Release | None
     ) -> Iterator[Finding]:
         live = self.reader.pointers(step.before)
+        others = live if release.environment != self.final else {}
         for message in unmet(self.reader, step.files, release):
             yield error(path, message, step.commit.oid)
-        for message in uncarried(self.reader, step.files, release, previous=previous, elsewhere=live):
+        for message in uncarried(self.reader, step.files, release, previous=previous, elsewhere=others):
             yield error(path, message, step.commit.oid)
         for message in other_baseline(self.reader, step.written(new=True), release, elsewhere=live):
             yield warning(path, message, step.commit.oid)

@@ -37,13 +37,15 @@ def verify(
     root: str = "prompts",
     since: str | None = None,
     signers: Iterable[Signers] = (),
+    final: str = "",
 ) -> tuple[Finding, ...]:
     """Check the releases of a commit and of the history behind it, and of the work tree when it is HEAD's.
 
     With `since` only what the commits between that one and `ref` did: their steps, seen from what they began with,
     and as of `ref` the files of the prompts that they touched. A clone of depth 1 that has both commits is enough
     for one release; whatever it cannot show is a finding that is UNCHECKED. `signers` say who may release
-    (`signatures.signers_at`, read from the base).
+    (`signatures.signers_at`, read from the base). `final` is the environment that candidates are compared with: what
+    was overruled in another one is not overruled there.
 
     Returns findings, errors first; none means that everything was looked at and fits. Takes a handful of git
     processes, however long the history, and one or two more for a signature.
@@ -59,7 +61,7 @@ def verify(
         found = [
             *work_tree_findings(repo, commit, root),
             *_misplaced(repo, commit, folder(root)),
-            *_committed(repo, commit, root, start, tuple(signers)),
+            *_committed(repo, commit, root, start, tuple(signers), final),
         ]
     except PromptopsError as problem:  # git itself could not read on: a damaged or partial repository
         found = [error(folder(root), str(problem))]
@@ -120,7 +122,7 @@ def _folded(name: str) -> str:
 
 
 def _committed(
-    repo: Repo, commit: str, root: str, start: str | None, signers: tuple[Signers, ...]
+    repo: Repo, commit: str, root: str, start: str | None, signers: tuple[Signers, ...], final: str
 ) -> Iterator[Finding]:
     with repo.objects() as objects:
         history = _history(repo, objects, commit, root, start)
@@ -132,8 +134,10 @@ def _committed(
         objects.read_many([*now, *(entry.oid for entry in entries_of(history.commits))])
         reader = Reader(root=root, content=objects.read)
         for name in sorted(files):
-            yield from _shelf(reader, files[name])
-        steps = Steps(reader=reader, at_once=history.at_once, start=history.start, line=history.line)
+            yield from _shelf(reader, files[name], final)
+        steps = Steps(
+            reader=reader, final=final, at_once=history.at_once, start=history.start, line=history.line
+        )
         yield from steps.check(history.commits, history.before)
     if history.hidden:
         message = f"the commits since {history.hidden[:10]} are not in this shallow clone"
@@ -193,7 +197,7 @@ def _at_once(repo: Repo, commit: Commit, start: str, top: str) -> Commit:
     return replace(commit, parents=(start,), changes=changes)
 
 
-def _shelf(reader: Reader, files: State) -> Iterator[Finding]:
+def _shelf(reader: Reader, files: State, final: str) -> Iterator[Finding]:
     """Check the files of one prompt as they are."""
     numbers: dict[str, int] = {}
     for path, entry in files.items():
@@ -205,6 +209,7 @@ def _shelf(reader: Reader, files: State) -> Iterator[Finding]:
             for message in unmet(reader, files, release):
                 yield error(path, message)
             others = {name: one for name, one in reader.pointers(files).items() if name != path}
+            others = others if release.environment != final else {}
             for message in uncarried(reader, files, release, previous=None, elsewhere=others):
                 yield error(path, message)
         if isinstance(seen.record, Version):

@@ -77,6 +77,7 @@ def check(workspace: Workspace, *, since: str | None = None) -> Checked:
     """
     bases, repo = bases_of(workspace, since), workspace.repo
     signers = tuple(dict.fromkeys(signer for one in bases for signer in one.signers()))
+    final = bases[0].workspace.config.live if bases else ""
     left = {
         root: commit for one in bases for root, commit in one.roots().items() if root not in workspace.roots
     }
@@ -85,7 +86,7 @@ def check(workspace: Workspace, *, since: str | None = None) -> Checked:
     found = [
         one
         for root in roots
-        for one in verify(repo, root=root, since=since, signers=signers)
+        for one in verify(repo, root=root, since=since, signers=signers, final=final)
         # Where nobody looks for prompts any more, other files may stand.
         if root in workspace.roots or one.path == folder(root) or place_of(one.path, root) is not None
     ]
@@ -109,4 +110,5 @@ def _left(repo: Repo, root: str, commit: str | None, path: str) -> Iterator[Find
     live = sorted({one.id for one in places if one is not None and one.environment})
     if live:
         more = f" and {len(live) - 3} more" if len(live) > 3 else ""
-        yield error(path, f"takes out {root}, where {', '.join(live[:3])}{more} went live", commit)
+        names = f"{', '.join(live[:3])}{more}"
+        yield error(path, f"takes the folder {root} out, where {names} went live: put it back", commit)

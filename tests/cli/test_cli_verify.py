@@ -329,12 +329,25 @@ def test_a_folder_of_prompts_that_is_left_behind_or_moved_is_named(compared: Pro
     assert compared.run("promote", ID, "--first", "-m", "begin anew").code == 0
     for words in ([], ["--since", start]):
         (row,) = rows(compared, *words)
-        assert row["message"] == f"takes out prompts, where {ID} went live"
+        assert row["message"] == f"takes the folder prompts out, where {ID} went live: put it back"
         assert (row["path"], row["commit"]) == ("promptops.yaml", None if words else oid)
     compared.git("rm", "-rq", "prompts/releases")
     compared.commit("Tidy up")
     assert {row["severity"] for row in rows(compared)} == {"error"}
     assert any("was deleted by" in row["message"] for row in rows(compared))
+
+
+def test_a_folder_of_prompts_that_was_moved_on_purpose_goes_on_once_that_was_looked_into(
+    compared: Project,
+) -> None:
+    compared.git("mv", "prompts", "elsewhere")
+    compared.edit("prompts: [prompts]", "prompts: [elsewhere]", name="promptops.yaml")
+    oid = compared.commit("Move")
+    assert {(row["severity"], row["commit"]) for row in rows(compared)} == {("error", oid)}
+    compared.edit("promptops: 1\n", f"promptops: 1\nlooked_into:\n  {oid}: moved\n", name="promptops.yaml")
+    compared.commit("Moved on purpose")
+    assert compared.run("rollback", ID, "-m", "goes on").code == 0
+    assert compared.run("verify").code == 0
 
 
 def test_files_beside_the_prompts_are_no_releases(compared: Project) -> None:

@@ -121,6 +121,19 @@ def test_what_follows_a_record_that_cannot_be_read_is_not_taken_for_checked(rele
     assert "nobody can say that it may" in one.message
 
 
+def test_what_was_overruled_elsewhere_is_not_overruled_where_candidates_are_compared_with(
+    released: Path,
+) -> None:
+    seen = seen_by_the_gate(frozen(7), "regression")
+    by_hand(released, frozen(7), evidence=seen, kind="first", environment="staging", forced=True)
+    by_hand(released, frozen(7), evidence=seen)
+    repo = Repo.open(released)
+    for start in (None, "HEAD~1"):
+        found = verify(repo, since=start, final="production")
+        assert ["says REGRESSION, and nobody forced it" in one.message for one in found].count(True) == 1
+    assert verify(repo, since="HEAD~2", final="staging") == ()
+
+
 # merges
 
 
