@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 Server = Literal["github", "gitlab"]
@@ -24,7 +25,7 @@ _PLACES: dict[Server, dict[str, str]] = {
     },
     "gitlab": {"promptops.yml": ".gitlab/promptops.yml", "gitlab-ci.yml": ".gitlab-ci.yml"},
 }
-_SCRIPTS = ("comment.sh", "status.sh")
+_SCRIPTS = ("comment.sh", "outputs.sh", "queue.sh", "status.sh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +54,15 @@ def ways_on(server: Server, facts: Facts, *, kept: tuple[str, ...] = ()) -> tupl
         return (
             "next: commit these files, then, once",
             *(include if ".gitlab-ci.yml" in kept else ()),
-            *(f"  glab variable set {key} --masked" for key in facts.keys),
+            *(f"  printenv {key} | glab variable set {key} --masked" for key in facts.keys),
             "  glab api --method PUT projects/:id --field only_allow_merge_if_pipeline_succeeds=true",
+            f"  glab schedule create --description 'promptops verify' --cron '17 5 * * 1' --ref {quote(facts.branch)}",
         )
     return (
         "next: commit these files, then, once",
         *(f"  gh secret set {key}" for key in facts.keys),
         f"  # no way into {facts.branch} but a pull request with the status promptops",
         "  gh api --method POST 'repos/{owner}/{repo}/rulesets' --input .github/promptops-ruleset.json",
-        "  # the rollback button may open one",
-        "  gh api --method PUT 'repos/{owner}/{repo}/actions/permissions/workflow' "
-        "-f default_workflow_permissions=read -F can_approve_pull_request_reviews=true",
     )
 
 
@@ -76,7 +75,7 @@ def _filled(server: Server, name: str, facts: Facts) -> str:
         if (script := shared.get(line.strip())) is not None:
             found += _indented((folder / script).read_text(encoding="utf-8"), line)
         elif line == "@KEYS@":
-            found += _keys(facts.keys)
+            found += [f"          {name}: ${{{{ secrets.{name} }}}}" for name in facts.keys]
         else:
             found.append(line)
     text = "\n".join(found)
@@ -90,18 +89,12 @@ def _indented(script: str, line: str) -> list[str]:
     return [f"{indent}{row}" if row else "" for row in script.rstrip("\n").split("\n")]
 
 
-def _keys(names: tuple[str, ...]) -> list[str]:
-    if not names:
-        return ["          # OPENAI_API_KEY: ${{ secrets.OPENAI_API_KEY }}"]
-    return [f"          {name}: ${{{{ secrets.{name} }}}}" for name in names]
-
-
 def _values(facts: Facts) -> dict[str, str]:
     return {
         "@VERSION@": facts.version.partition("+")[0],
         "@FOLDER@": json.dumps(facts.folder),
-        "@BRANCH@": json.dumps(facts.branch),
-        "@BRANCH_TEXT@": json.dumps(facts.branch)[1:-1],
+        "@BRANCH@": json.dumps(facts.branch, ensure_ascii=False),
+        "@BRANCH_TEXT@": json.dumps(facts.branch, ensure_ascii=False)[1:-1],
         "@ENVIRONMENT@": json.dumps(facts.environments[-1]),
         "@ENVIRONMENTS@": json.dumps(list(facts.environments)),
     }

@@ -90,14 +90,17 @@ def _release_branch(workspace: Workspace) -> str:
 
 
 def _keys(workspace: Workspace) -> tuple[str, ...]:
-    """Return the variables of keys that the configuration names, and those of the vendors that prompts name."""
+    """Return the variables of keys that the configuration names, and of the vendors that prompts name or would."""
     providers = workspace.config.providers
     named = {spec.api_key.env for spec in providers.values() if spec.api_key is not None}
     headers = [value for spec in providers.values() for value in spec.headers.values()]
     named |= {value.env for value in headers if isinstance(value, KeyName)}
     known = [one for root in workspace.roots for one in prompts(workspace.repo, None, root=root).prompts]
-    vendors = {one.spec.model.partition("/")[0] for one in known} - providers.keys()
-    return tuple(sorted(named | {VENDORS_KEYS[name] for name in vendors if name in VENDORS_KEYS}))
+    # Without a prompt: the vendor of the one that `new` writes.
+    vendors = {one.spec.model.partition("/")[0] for one in known} or {"openai"}
+    return tuple(
+        sorted(named | {VENDORS_KEYS[name] for name in vendors - providers.keys() if name in VENDORS_KEYS})
+    )
 
 
 def new_prompt(workspace: Workspace, prompt_id: str) -> Path:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 STATE = Path(os.environ["FAKE_GH"])
+PAGE = "https://github.example/acme/shop/pull/2"
 BOT = {"login": "github-actions[bot]"}
 
 
@@ -21,6 +22,7 @@ def save(name, value):
 
 
 def answer(method, path, fields):
+    path = path.removesuffix("?per_page=100")
     kind, _, rest = path.removeprefix("repos/acme/shop/").partition("/")
     if kind == "issues" and rest.endswith("/comments"):
         comments = load("comments")
@@ -45,10 +47,14 @@ def answer(method, path, fields):
 def main(words):
     if words[:2] == ["auth", "setup-git"]:
         return
-    if words[:2] == ["pr", "view"]:
-        sys.exit(1)
+    if words[:2] == ["pr", "list"]:
+        print(*[PAGE for _ in load("created")][:1])
+        return
     if words[:2] == ["pr", "create"]:
+        if load("refuses"):
+            sys.exit("GitHub Actions is not permitted to create or approve pull requests")
         save("created", dict(zip([word[2:] for word in words[2::2]], words[3::2], strict=True)))
+        print(PAGE)
         return
     assert words[0] == "api", words
     method, path, jq, fields, rest = "GET", "", None, {}, iter(words[1:])

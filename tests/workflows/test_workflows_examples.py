@@ -65,8 +65,9 @@ def test_a_careless_edit_of_the_example_is_refused_and_a_better_one_passes(
     check_out(origin, tmp_path / "checkout", git)
     runner = Runner(temp=tmp_path / "temp", bin=tmp_path / "bin")
     runner.temp.mkdir()
+    given = {"github.base_ref": "main", "github.sha": git("rev-parse", "HEAD", cwd=tmp_path / "checkout")}
     ran = [
-        runner.run(one, tmp_path / "checkout", {"github.base_ref": "main"})
+        runner.run(one, tmp_path / "checkout", given)
         for one in steps(read(ROOT / ".github/workflows/gate.yml"))
         if "run" in one and "pip install" not in one["run"]
     ]
@@ -86,5 +87,6 @@ def test_without_the_recorded_answers_of_the_base_the_gate_stops(
     runner = Runner(temp=tmp_path / "temp", bin=tmp_path / "bin")
     runner.temp.mkdir()
     last = list(steps(read(ROOT / ".github/workflows/gate.yml")))[-1]
-    ran = runner.run(last, tmp_path / "checkout", {"github.base_ref": "main"})
+    given = {"github.base_ref": "main", "github.sha": git("rev-parse", "HEAD", cwd=tmp_path / "checkout")}
+    ran = runner.run(last, tmp_path / "checkout", given)
     assert ran.code == 7, ran.out

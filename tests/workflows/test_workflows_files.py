@@ -140,10 +140,20 @@ def test_no_job_that_has_keys_may_write_and_none_that_may_write_sees_files(writt
         assert not any("uses" in one for one in answer["steps"])
 
 
-def test_the_comment_is_written_by_one_script_everywhere(written: Path) -> None:
-    name = "Comment, or update the comment that is there"
-    texts = {step(flow, name)["run"] for flow in ours(written).values() if name in str(flow)}
+@pytest.mark.parametrize("name", ["Comment, or update the comment that is there", "queue"])
+def test_the_action_and_the_workflows_share_their_scripts(name: str, written: Path) -> None:
+    flows = ours(written).values()
+    texts = {one["run"] for flow in flows for one in steps(flow) if name in (one.get("id"), one.get("name"))}
     assert len(texts) == 1
+
+
+def test_what_the_gate_found_is_handed_on_by_one_script(written: Path) -> None:
+    ends = {
+        step(flow, "gate")["run"].partition("|| code=$?\n")[2]
+        for name, flow in ours(written).items()
+        if name in ("promptops-gate.yml", "promptops-fork.yml", "action.yml")
+    }
+    assert len(ends) == 1
 
 
 def test_zizmor_finds_nothing(written: Path) -> None:
@@ -193,3 +203,39 @@ def test_the_hooks_for_pre_commit_type_commands_that_exist(written: Path, run_in
     lint = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())[0]["files"]
     for path in ("prompts/a.prompt.yaml", "a.prompt.yml", "x/a.samples.csv", "promptops.yaml"):
         assert re.search(lint, path), path
+
+
+def test_only_what_goes_to_the_release_branch_earns_the_status(empty: Path, run_in: Run) -> None:
+    """A status belongs to a commit: earned by the rules of another base, it would count for the release branch, too."""
+    (empty / "promptops.yaml").write_text("release_branch: live\n")
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "Begin"], cwd=empty, check=True)
+    subprocess.run(["git", "branch", "-q", "-M", "live"], cwd=empty, check=True)
+    assert run_in(empty, "init", "--ci", "github").code == 0
+    events = read(empty / ".github/workflows/promptops-gate.yml")["on"]
+    assert events == {"pull_request": {"branches": ["live"]}, "merge_group": {"branches": ["live"]}}
+    assert run_in(empty, "init", "--ci", "gitlab").code == 0
+    rules = yaml.safe_load((empty / ".gitlab/promptops.yml").read_text())["promptops-verify"]["rules"]
+    assert rules[-1]["if"].endswith('$CI_COMMIT_BRANCH == "live"')
+
+
+def test_branches_are_named_in_full_where_a_tag_could_stand_for_them(written: Path, run_in: Run) -> None:
+    assert run_in(written, "init", "--ci", "gitlab").code == 0
+    paths = [*(written / ".github").rglob("*.yml"), written / ".gitlab/promptops.yml"]
+    for path in [*paths, ROOT / "action.yml", ROOT / ".github/workflows/gate.yml", ROOT / "docs/ci.md"]:
+        text = path.read_text(encoding="utf-8").replace("refs/remotes/origin/", "")
+        assert not re.search(r"origin/(\$|\{)", text), path
+
+
+def test_the_action_does_not_compare_the_base_with_itself() -> None:
+    """`pull_request_target` checks out the base: what is checked out would always pass."""
+    head = step(read(ROOT / "action.yml"), "gate")["env"]["HEAD"]
+    assert "github.event_name == 'pull_request_target' && github.event.pull_request.head.sha" in head
+
+
+def test_a_repository_without_a_prompt_is_ready_for_the_one_that_new_writes(empty: Path, run_in: Run) -> None:
+    assert "gh secret set OPENAI_API_KEY" in run_in(empty, "init", "--ci", "github").out
+    assert run_in(empty, "new", "support").code == 0
+    before = (empty / ".github/workflows/promptops-gate.yml").read_bytes()
+    (empty / ".github/workflows/promptops-gate.yml").unlink()
+    assert run_in(empty, "init", "--ci", "github").code == 0
+    assert (empty / ".github/workflows/promptops-gate.yml").read_bytes() == before

@@ -34,6 +34,8 @@ def answer(request):
     hasty = "quick" in str(request.messages[0].content) and int(message.split()[0]) % 5 == 0
     return "sales" if hasty else message.split()[-1]
 """
+BASE = "github.event.merge_group.base_sha || format('refs/remotes/origin/{0}', github.base_ref)"
+OPEN = "Open its pull request, or say where"
 COMMENT = "Comment, or update the comment that is there"
 PLANTED = "import pathlib\npathlib.Path(__file__).with_name('planted').write_text('here')\n"
 
@@ -76,11 +78,12 @@ class Shop:
         self.git("checkout", "-q", "change", cwd=self.work)
         return head
 
-    def judge(self, head: str) -> Ran:
+    def judge(self, head: str, *, trust: str = "") -> Ran:
         """Both jobs of the gate's workflow."""
         workflow, place = self.workflow("gate"), self.check_out("refs/pull/1/merge")
-        base = "github.event.merge_group.base_sha || format('origin/{0}', github.base_ref)"
-        ran = self.runner.run(step(workflow, "gate"), place, {base: "origin/main"})
+        values = {BASE: "refs/remotes/origin/main", "steps.queue.outputs.trust": trust}
+        values["github.sha"] = self.git("rev-parse", "HEAD", cwd=place)
+        ran = self.runner.run(step(workflow, "gate"), place, values)
         self.answer(workflow, {"github.event.pull_request.number": "1"}, head)
         return ran
 
@@ -200,10 +203,11 @@ def test_the_action_judges_comments_and_hands_on_what_it_found(shop: Shop) -> No
     place = shop.check_out("refs/pull/1/merge")
     (shop.runner.temp / "promptops").mkdir()
     (shop.runner.temp / "promptops/bin").symlink_to(Path(sys.executable).parent)
-    base = "inputs.base || github.event.merge_group.base_sha || format('origin/{0}', github.base_ref)"
-    values = {base: "origin/main", "inputs.head || 'HEAD'": "HEAD", "inputs.folder": "."}
-    values |= {"inputs.args": "--junit report.xml  --yes", "inputs.token": "t"}
     action = read(ROOT / "action.yml")
+    head = step(action, "gate")["env"]["HEAD"].removeprefix("${{ ").removesuffix(" }}")
+    values = {f"inputs.base || {BASE}": "refs/remotes/origin/main", head: "HEAD", "inputs.folder": "."}
+    values |= {"inputs.args": "--junit report.xml\n  --yes", "steps.queue.outputs.trust": ""}
+    values |= {"github.token": "t"}
     assert shop.runner.run(step(action, "gate"), place, values).code == 3
     assert (place / "report.xml").read_text().startswith("<?xml")
     given = shop.runner.outputs()
@@ -265,11 +269,11 @@ def released(shop: Shop, run_in: Run) -> Shop:
     return shop
 
 
-def roll_back(shop: Shop) -> tuple[Ran, Path, dict[str, str]]:
+def roll_back(shop: Shop, *, key: str = "") -> tuple[Ran, Path, dict[str, str]]:
     place = shop.runner.temp / "checkout"
     shop.git("clone", "-q", "--depth=1", shop.origin.as_uri(), str(place), cwd=shop.work)
     values = {"github.token": "t", "inputs.prompts": "support", "inputs.reason": 'it\'s `slow` $(id); "bad"'}
-    values |= {"inputs.environment": "production"}
+    values |= {"inputs.environment": "production", "secrets.PROMPTOPS_SIGNING_KEY": key}
     return shop.runner.run(step(shop.workflow("rollback"), "rollback"), place, values), place, values
 
 
@@ -300,7 +304,7 @@ def test_where_the_branch_is_protected_the_button_opens_a_pull_request_that_is_j
     values |= {f"steps.rollback.outputs.{name}": value for name, value in given.items()}
     assert git("rev-parse", given["branch"], cwd=released.origin) == given["commit"]
     workflow = released.workflow("rollback")
-    opened = released.runner.run(step(workflow, "Open its pull request"), place, values)
+    opened = released.runner.run(step(workflow, OPEN), place, values)
     assert opened.code == 0, opened.out
     assert released.load("created")["head"] == given["branch"]
     judged = released.runner.run(step(workflow, "gate"), place, values)
@@ -344,6 +348,7 @@ def test_gitlab_judges_a_merge_request_and_trusts_no_fork(
     place = shop.check_out("refs/pull/1/head")
     world = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": project, "CI_MERGE_REQUEST_PROJECT_ID": "7"}
     world |= {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PROJECT_DIR": str(place)}
+    world["CI_COMMIT_SHA"] = shop.git("rev-parse", "HEAD", cwd=place)
     for name, value in {**world, "PROMPTOPS_FOLDER": "."}.items():
         monkeypatch.setenv(name, value)
     ran = shop.runner.run({"run": "\n".join(jobs["promptops-gate"]["script"]), "shell": "bash"}, place, {})

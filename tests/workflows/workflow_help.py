@@ -65,7 +65,7 @@ class Runner:
             "GITHUB_RUN_ID": "1",
             "GITHUB_REF_NAME": "main",
         }
-        world |= {"GITHUB_ACTOR": "grace", "GITHUB_ACTOR_ID": "7"}
+        world |= {"GITHUB_ACTOR": "grace", "GITHUB_ACTOR_ID": "7", "GITHUB_SHA": values.get("github.sha", "")}
         options = ["-e", "-o", "pipefail"] if one.get("shell") == "bash" else ["-e"]
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", *options, str(script)],

@@ -1,6 +1,6 @@
 mark='<!-- promptops-gate -->'
 comments="repos/$GITHUB_REPOSITORY/issues/$NUMBER/comments"
-ids=$(gh api --paginate "$comments" \
+ids=$(gh api --paginate "$comments?per_page=100" \
   --jq ".[] | select(.user.login == \"github-actions[bot]\" and (.body | startswith(\"$mark\"))) | .id")
 id=${ids%%$'\n'*}
 said=${COMMENT:-"$mark"$'\n\n'"promptops gave no answer for the latest commit; see its checks."}
