@@ -49,8 +49,10 @@ class Waiting:
 
 def wait(repo: Repo, refused: PushRefused, releases: Sequence[tuple[str, Release]], message: str) -> Waiting:
     """Push a refused release commit to a branch of its own; `releases` are (prompts folder, record) of the commit."""
-    names = (branch_for([record for _, record in releases]), refused.commit[:8])
-    for name in (names[0], "-".join(names)):
+    shared = branch_for([record for _, record in releases])
+    own = f"{shared}-{refused.commit[:8]}"
+    flat = own.replace("/", "-")  # where a branch is called promptops, none can stand below it
+    for name in (shared, own, flat):
         try:
             said = push_commit(repo, refused.commit, branch=name, remote=refused.remote)
         except LostRace:
@@ -60,7 +62,8 @@ def wait(repo: Repo, refused: PushRefused, releases: Sequence[tuple[str, Release
             break
         else:
             return _waiting(repo, refused, message, branch=name, said=said)
-    return _kept_here(repo, refused, "-".join(names))
+    below = repo.rev_parse("refs/heads/promptops") is None
+    return _kept_here(repo, refused, own if below else flat)
 
 
 def branch_for(releases: Sequence[Release]) -> str:

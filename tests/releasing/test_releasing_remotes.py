@@ -201,6 +201,19 @@ def test_a_lock_that_something_left_at_the_remote_is_said_in_its_own_words(bare:
     assert state(top) == before
 
 
+@pytest.mark.parametrize("script", [PROTECTED, "echo GH006 >&2; exit 1"])
+def test_a_branch_called_promptops_is_in_nobodys_way(bare: Path, run: Run, script: str) -> None:
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    git(top, "branch", "promptops")
+    git(top, "push", "-q", "origin", "promptops")
+    hook(bare, "pre-receive", script)
+    said = run(top, "rollback", ONE, "--push", "--json")
+    assert (said.code, "GH006" in said.out) == (2, True), said
+    waits = said.json["pull_request"]
+    assert waits["branch"].startswith("promptops-rollback-production-")
+    assert live(bare if waits["remote"] else top, ONE, waits["branch"]) == "v1 rollback 3"
+
+
 def test_where_the_remote_takes_no_branch_at_all_it_is_kept_here(origin: Remote, run: Run) -> None:
     hook(origin.bare, "pre-receive", "echo 'this repository is frozen' >&2; exit 1")
     top = origin.clone("work")
