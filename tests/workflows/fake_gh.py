@@ -68,6 +68,7 @@ def main(words):
             fields[name] = sys.stdin.read() if (word, value) == ("-F", "@-") else value
         elif not word.startswith("-"):
             path = word
+    save("asked", [*load("asked"), f"{method} {path}"])
     found = answer(method, path, fields)
     if jq is not None:
         print(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -170,6 +171,47 @@ def test_nothing_that_a_pull_request_plants_is_executed(shop: Shop) -> None:
     shop.edit(FILE, PROMPT.replace("careful", "quick"))
     assert shop.judge(shop.pull_request()).code == 3
     assert list(shop.runner.temp.rglob("planted")) == []
+    assert not (shop.runner.temp / "checkout/pip.py").exists()  # it is the base that was checked out
+
+
+@pytest.mark.slow
+def test_the_change_that_brings_the_folder_finds_nothing_to_judge(shop: Shop) -> None:
+    shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
+    shop.edit("new/promptops.yaml", "environments: [production]\n")
+    shop.pull_request()
+    place, gate = shop.check_out("refs/pull/1/merge"), step(shop.workflow("gate"), "gate")
+    values = {BASE: "refs/remotes/origin/main", "steps.queue.outputs.trust": ""}
+    values["github.sha"] = shop.git("rev-parse", "HEAD", cwd=place)
+    ran = shop.runner.run({**gate, "env": {**gate["env"], "FOLDER": "new"}}, place, values)
+    assert ran.code == 0, ran.out
+
+
+@pytest.mark.parametrize(
+    ("repository", "code", "given"),
+    [
+        ({"full_name": "acme/shop"}, 0, {}),
+        ({"full_name": "mallory/shop"}, 0, {"trust": "--untrusted"}),
+        ({}, 0, {"trust": "--untrusted"}),
+    ],
+    ids=["ours", "a fork's", "deleted"],
+)
+def test_a_queued_change_from_a_fork_is_not_believed(
+    repository: dict[str, str], code: int, given: dict[str, str], shop: Shop
+) -> None:
+    shop.save("pull", {"head": {"repo": repository}})
+    values = {"github.token": "t"}
+    values["github.event.merge_group.head_ref"] = f"refs/heads/gh-readonly-queue/pr-9/main/pr-12-{'a' * 40}"
+    assert shop.runner.run(step(shop.workflow("gate"), "queue"), shop.work, values).code == code
+    assert shop.runner.outputs() == given
+    assert shop.load("asked") == ["GET repos/acme/shop/pulls/12"]
+
+
+@pytest.mark.slow
+def test_a_gate_that_is_told_so_believes_no_evidence(shop: Shop) -> None:
+    shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
+    shop.edit(FILE, PROMPT.replace("careful", "quick"))
+    assert shop.judge(shop.pull_request(), trust="--untrusted").code == 3
+    assert "from outside" in shop.load("comments")[0]["body"]
 
 
 def test_a_tip_that_is_a_merge_hides_nothing(shop: Shop) -> None:
@@ -247,13 +289,20 @@ def test_a_maintainer_has_a_forks_commit_judged_from_a_checkout_of_the_base(shop
 
 
 @pytest.mark.parametrize(
-    ("number", "commit"), [("1", "b" * 40), ("1; id", "a" * 40), ("1", "main"), ("1", "$(id)")]
+    ("number", "commit", "base"),
+    [
+        ("1", "b" * 40, "main"),
+        ("1; id", "a" * 40, "main"),
+        ("1", "main", "main"),
+        ("1", "$(id)", "main"),
+        ("1", "a" * 40, "lenient"),
+    ],
 )
 @pytest.mark.slow
 def test_a_fork_is_judged_at_the_commit_that_was_looked_at_or_not_at_all(
-    number: str, commit: str, shop: Shop
+    number: str, commit: str, base: str, shop: Shop
 ) -> None:
-    shop.save("pull", {"head": {"sha": "a" * 40}, "base": {"ref": "main"}})
+    shop.save("pull", {"head": {"sha": "a" * 40}, "base": {"ref": base}})
     values = {"github.token": "t", "inputs.number": number, "inputs.commit": commit}
     assert shop.runner.run(step(shop.workflow("fork"), "fetch"), shop.work, values).code == 2
 
@@ -289,14 +338,58 @@ def test_the_button_rolls_back_in_one_push(released: Shop, git: Git) -> None:
     assert "support v1 is live in production" in (released.runner.temp / "job-summary.md").read_text()
 
 
+@pytest.mark.parametrize("signs", [True, False], ids=["a key", "no key"])
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+@pytest.mark.slow
+def test_the_button_signs_where_it_has_a_key_and_leaves_none_behind(
+    signs: bool, released: Shop, run_in: Run, tmp_path: Path
+) -> None:
+    key = tmp_path / "rollback_key"
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "promptops-rollback", "-f", str(key)]
+    subprocess.run(made, check=True)
+    kind, public, _ = key.with_suffix(".pub").read_text().split()
+    released.edit("keys/allowed_signers", f"promptops-rollback {kind} {public}\n")
+    config = (released.work / "promptops.yaml").read_text()
+    released.edit("promptops.yaml", f"{config}require_signed: {{production: keys/allowed_signers}}\n")
+    released.git("push", "-q", "origin", "main", cwd=released.work)
+    ran, _, _ = roll_back(released, key=key.read_text() if signs else "")
+    assert ran.code == 0, ran.out
+    released.git("pull", "-q", "--rebase", "origin", "main", cwd=released.work)
+    assert run_in(released.work, "verify").code == (0 if signs else 6)
+    assert not (released.runner.temp / "signing-key").exists()
+    assert max(key.read_text().split(), key=len) not in ran.out
+
+
+def protect(origin: Path) -> None:
+    hook = origin / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nwhile read -r old new ref; do [ $ref != refs/heads/main ] || exit 1; done\n")
+    hook.chmod(0o755)
+
+
+@pytest.mark.slow
+def test_where_workflows_may_open_no_pull_request_the_summary_says_where_to(released: Shop) -> None:
+    protect(released.origin)
+    released.save("refuses", [True])
+    _, place, values = roll_back(released)
+    branch = released.runner.outputs()["branch"]
+    values["steps.rollback.outputs.branch"] = branch
+    said = released.runner.run(step(released.workflow("rollback"), OPEN), place, values)
+    assert said.code == 0, said.out
+    page = f"https://github.example/acme/shop/compare/main...{branch}?expand=1"
+    summary = released.runner.temp / "job-summary.md"
+    assert summary.read_text().endswith(f"is merged:** <{page}>\n")
+    released.save("refuses", [])
+    for _ in range(2):  # the second time there is one
+        assert released.runner.run(step(released.workflow("rollback"), OPEN), place, values).code == 0
+        assert summary.read_text().endswith("is merged:** <https://github.example/acme/shop/pull/2>\n")
+
+
 @pytest.mark.slow
 def test_where_the_branch_is_protected_the_button_opens_a_pull_request_that_is_judged_at_once(
     released: Shop, git: Git
 ) -> None:
-    hook = released.origin / "hooks/pre-receive"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nwhile read -r old new ref; do [ $ref != refs/heads/main ] || exit 1; done\n")
-    hook.chmod(0o755)
+    protect(released.origin)
     before = git("rev-parse", "main", cwd=released.origin)
     ran, place, values = roll_back(released)
     assert ran.code == 0, ran.out
@@ -341,11 +434,15 @@ def test_gitlab_judges_a_merge_request_and_trusts_no_fork(
     project: str, untrusted: bool, shop: Shop, run_in: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run_in(shop.work, "init", "--ci", "gitlab").code == 0
+    shop.edit("victim", "mine\n")
+    shop.git("push", "-q", "origin", "main", cwd=shop.work)
     jobs = yaml.safe_load((shop.work / ".gitlab/promptops.yml").read_text())
     shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
+    (shop.work / "promptops.md").symlink_to("victim")
     shop.edit(FILE, PROMPT.replace("careful", "quick"))
     shop.pull_request()
     place = shop.check_out("refs/pull/1/head")
+    assert (place / "promptops.md").is_symlink()
     world = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": project, "CI_MERGE_REQUEST_PROJECT_ID": "7"}
     world |= {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PROJECT_DIR": str(place)}
     world["CI_COMMIT_SHA"] = shop.git("rev-parse", "HEAD", cwd=place)
@@ -354,6 +451,7 @@ def test_gitlab_judges_a_merge_request_and_trusts_no_fork(
     ran = shop.runner.run({"run": "\n".join(jobs["promptops-gate"]["script"]), "shell": "bash"}, place, {})
     assert ran.code == 3, ran.out
     answer = (place / "promptops.md").read_text()
+    assert (place / "victim").read_text() == "mine\n"
     assert "1 prompt got worse" in answer
     assert ("from outside" in answer) is untrusted
     assert "<failure" in (place / "promptops.xml").read_text()
