@@ -169,18 +169,28 @@ def _history(repo: Repo, objects: Objects, commit: str, root: str, start: str | 
     if start is None:
         line = repo.read("rev-list", "--first-parent", commit).decode().split()
         return _History(commits=commits, before={}, line=frozenset(line))
+    return _since(repo, objects, commits, commit, start, top)
+
+
+def _since(
+    repo: Repo, objects: Objects, commits: list[Commit], commit: str, start: str, top: str
+) -> _History:
     cut = [one for one in commits if one.is_cut]
     at_once = [one for one in cut if start in _parents(objects, one.oid)]
     whole = [_at_once(repo, one, start, top) if one in at_once else one for one in commits]
     kept = [one for one in whole if one not in cut or one.oid in {found.oid for found in at_once}]
     known = {one.oid for one in kept}
     behind = dict.fromkeys(parent for one in kept for parent in one.parents if parent not in known)
+    files = shelves_of(repo.tree(start, top), top)
+    ends = {one.oid for one in cut}
+    if files:  # whoever took all of them away is in no walk: a commit without any begins nothing there
+        ends |= repo.cut() & set(repo.read("rev-list", commit, f"^{start}").decode().split())
     return _History(
         commits=kept,
         before={parent: shelves_of(repo.tree(parent, top), top) for parent in behind},
-        start=shelves_of(repo.tree(start, top), top),
+        start=files,
         at_once=frozenset(one.oid for one in at_once),
-        hidden=start if len(cut) > len(at_once) else "",
+        hidden=start if ends - {one.oid for one in at_once} else "",
     )
 
 

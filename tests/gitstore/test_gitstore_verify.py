@@ -419,6 +419,18 @@ def test_a_pull_request_that_spoils_a_release_is_seen_in_a_clone_of_depth_1(
     assert "nobody forced it" in errors
 
 
+def test_a_pull_request_that_takes_all_releases_away_is_seen_in_a_clone_of_depth_1(
+    released: Path, git: Git, merge_ref: Callable[[], tuple[Path, str]]
+) -> None:
+    git("rm", "-rq", "prompts/releases", cwd=released)
+    commit(git, released, "Delete")
+    ci, base = merge_ref()
+    (one,) = verify(Repo.open(ci), since=base)
+    assert (one.severity, "fetch-depth: 0" in one.message) == (Severity.UNCHECKED, True)
+    git("fetch", "-q", "--unshallow", "origin", "refs/pull/1/merge", cwd=ci)
+    assert said(ci, "was deleted", since=base)
+
+
 def test_two_releases_in_a_clone_of_depth_1_are_said_to_be_out_of_sight(
     released: Path, git: Git, merge_ref: Callable[[], tuple[Path, str]]
 ) -> None:
