@@ -274,7 +274,7 @@ def _diff(baseline: Contender, one: Affected) -> list[str]:
     assert one.after is not None
     found = diff(baseline.prompt, one.after)
     lines = [
-        f"{change.label}: {change.sentence}"
+        f"{change.label} {change.area}: {change.sentence}"
         for change in found.changes
         if change.area not in ("scorers", "gate")
     ]

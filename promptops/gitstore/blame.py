@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from promptops.documents import normal_text
 from promptops.gitstore.repo import Repo
+from promptops.gitstore.walk import moment
 from promptops.prompts.lines import same_lines
 
 
@@ -75,7 +76,7 @@ def _origin(oid: str, about: dict[str, str], cut: frozenset[str]) -> Origin | No
         commit=oid,
         author=about["author"],
         email=about["author-mail"].strip("<>"),
-        committed=datetime.fromtimestamp(int(about["committer-time"]), UTC),
+        committed=moment(about["committer-time"]),
         subject=about["summary"],
         path=about["filename"],
         is_cut=oid in cut,

@@ -53,6 +53,21 @@ def test_a_file_that_is_not_committed_has_no_origins(work: Path, tmp_path: Path,
     assert origins(Repo.open(tmp_path / "empty"), PATH, ["a"], commit=None) == [None]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "year"), [("253402300800", 9999), ("99999999999999", 9999), ("-5", 1970)]
+)
+def test_a_commit_may_state_any_time(seconds: str, year: int, work: Path, git: Git) -> None:
+    save(work, git, "abc", "One")
+    tree = git("rev-parse", "HEAD^{tree}", cwd=work)
+    text = f"tree {tree}\nauthor A <a> 1 +0000\ncommitter C <c> {seconds} +0000\n\nx\n"
+    made = ("git", "hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+    oid = subprocess.run(
+        made, cwd=work, input=text, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    found = origins(Repo.open(work), PATH, list("abc"), commit=oid)
+    assert {(one.commit, one.committed.year) for one in found if one} == {(oid, year)}
+
+
 def test_a_renamed_file_is_followed(work: Path, git: Git) -> None:
     first = save(work, git, "abcdefgh", "One")
     git("mv", PATH, "prompts/hello.prompt.yaml", cwd=work)

@@ -216,7 +216,7 @@ FORK = gate(
         "support-triage",
         "stopped",
         said=["there is no key for openai here, and this change is a stranger's"],
-        diff=["behaviour: messages[0] (system) +3 −2 words", "messages[0] system", CHANGED_LINE],
+        diff=["behaviour messages: messages[0] (system) +3 −2 words", "messages[0] system", CHANGED_LINE],
     ),
     untrusted=True,
     command=f"promptops gate --base origin/main --head {HEAD} --untrusted",

@@ -127,6 +127,13 @@ def test_the_same_answer_is_the_same_document() -> None:
     assert junit(turned) == junit(EVERYTHING)
 
 
+def test_a_change_that_affects_nothing_has_a_case_that_passes() -> None:
+    (suite,) = parsed(NOTHING)
+    assert [(case.get("name"), case[0].tag, case[0].text) for case in suite] == [
+        ("verdict", "system-out", "no prompt is affected")
+    ]
+
+
 def test_two_remarks_on_one_line_have_two_names() -> None:
     notes = [Note(level="error", path="a", line=3, message=message) for message in ("one", "two", "one")]
     (suite,) = parsed(gate(notes=notes))
