@@ -63,10 +63,11 @@ async def bare(url: str, samples: int, at_once: int) -> None:
 async def provider(url: str, samples: int, at_once: int) -> None:
     """Our provider without anything around it."""
     from promptops.messages import Message, Request
-    from promptops.providers.openai import open_openai
+    from promptops.providers.asking import open_asker
+    from promptops.providers.openai import Chat
 
     words = (message(index) for index in range(samples) for _ in ("old", "new"))
-    async with open_openai(url, "bench-key", at_once=at_once) as asker:
+    async with open_asker(Chat(), url, "bench-key", at_once=at_once) as asker:
 
         async def worker() -> None:
             for word in words:

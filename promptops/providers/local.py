@@ -26,8 +26,9 @@ from typing import Any
 from promptops.errors import ConfigError, NotFound, ProviderError, Refused
 from promptops.messages import Completion, Message, Request
 from promptops.ports import Provider
+from promptops.providers.asking import Asker
 from promptops.providers.connecting import open_client
-from promptops.providers.openai import OpenAI
+from promptops.providers.openai import Chat
 from promptops.providers.weights import MODELS, Weights, fetch
 
 DEFAULT_MODEL = "smollm2-135m"
@@ -162,7 +163,7 @@ async def open_local(
             url, key = stack.enter_context(_serving(runtime, path, name=model))
             # Proxies are for the world outside: loopback is never behind one.
             client = await stack.enter_async_context(open_client(url, at_once=1, proxies=False))
-            servers.append(OpenAI(url, key, client))
+            servers.append(Asker(Chat(), url, key, client))
         yield Local(model, servers)
 
 

@@ -5,10 +5,9 @@ An answer without its end (no finish reason, no `[DONE]`) is none.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import Any
 
 from promptops.errors import Malformed
 from promptops.messages import Completion, Request, Usage
@@ -19,8 +18,6 @@ from promptops.providers.answers import (
     text_from,
     usage_from,
 )
-from promptops.providers.asking import Asker, Opened, Options, open_asker
-from promptops.providers.connecting import Client
 from promptops.providers.dialect import event_value, stopped_early
 from promptops.providers.sse import Event
 
@@ -55,15 +52,6 @@ class Chat:
     def deltas(self, *, asked_model: str) -> Deltas:
         """Return what takes in a stream."""
         return Deltas(model=asked_model)
-
-
-class OpenAI(Asker):
-    """A provider at `base_url`; asks once, retries nothing."""
-
-    def __init__(
-        self, base_url: str, api_key: str | None, client: Client, **options: Unpack[Options]
-    ) -> None:
-        super().__init__(Chat(), base_url, api_key, client, **options)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,14 +139,3 @@ class Deltas:
         return completion_from_message(
             message, finish_reason=self.finish_reason, model=self.model, usage=self.usage
         )
-
-
-@asynccontextmanager
-async def open_openai(base_url: str, api_key: str | None, **options: Unpack[Opened]) -> AsyncIterator[Asker]:
-    """Open a provider with a client of its own, closed at the end.
-
-    Raises:
-        ConfigError: `base_url` is none.
-    """
-    async with open_asker(Chat(), base_url, api_key, **options) as provider:
-        yield provider

@@ -9,8 +9,8 @@ import pytest
 
 from promptops.errors import ConfigError, Refused, TimedOut
 from promptops.messages import Message, Request
-from promptops.providers.asking import Patience
-from promptops.providers.openai import open_openai
+from promptops.providers.asking import Patience, open_asker
+from promptops.providers.openai import Chat
 
 REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -35,7 +35,7 @@ def ask(serve: Any, behaviour: Any, patience: Patience, *, stream: bool, scheme:
     async def run() -> Any:
         async with serve(behaviour) as server:
             url = server.url.replace("http", scheme, 1)
-            async with open_openai(url, None, at_once=1, stream=stream, patience=patience) as provider:
+            async with open_asker(Chat(), url, None, at_once=1, stream=stream, patience=patience) as provider:
                 return await provider.complete(REQUEST)
 
     return asyncio.run(run())
@@ -96,7 +96,9 @@ def test_a_server_that_accepts_and_never_greets_is_left(serve) -> None:
 
 def test_a_header_that_cannot_be_sent_is_refused_and_not_shown() -> None:
     async def run() -> None:
-        async with open_openai("http://127.0.0.1:1/v1", None, at_once=1, headers={"X-Key": "abc\ndef"}):
+        async with open_asker(
+            Chat(), "http://127.0.0.1:1/v1", None, at_once=1, headers={"X-Key": "abc\ndef"}
+        ):
             pass
 
     with pytest.raises(ConfigError, match="the header x-key holds signs") as caught:
@@ -108,7 +110,7 @@ def test_a_header_of_the_users_own_stands_in_place_of_ours(serve, reply, chat) -
     async def run() -> str:
         async with serve(reply(chat())) as server:
             headers = {"Authorization": "Basic abcdef"}
-            async with open_openai(server.url, "sk-unused", at_once=1, headers=headers) as provider:
+            async with open_asker(Chat(), server.url, "sk-unused", at_once=1, headers=headers) as provider:
                 await provider.complete(REQUEST)
             return server.heads[0].lower()
 
@@ -119,7 +121,7 @@ def test_a_header_of_the_users_own_stands_in_place_of_ours(serve, reply, chat) -
 
 def test_a_host_that_cannot_be_looked_up_is_refused() -> None:
     async def run() -> None:
-        async with open_openai("http://\u2603.example/v1", None, at_once=1) as provider:
+        async with open_asker(Chat(), "http://\u2603.example/v1", None, at_once=1) as provider:
             await provider.complete(REQUEST)
 
     with pytest.raises(Refused, match="no usable address"):
@@ -139,7 +141,7 @@ def test_the_value_of_a_header_is_shown_neither_in_an_error_nor_in_an_answer(
     async def run(behaviour: bytes) -> Any:
         async with (
             serve(behaviour) as server,
-            open_openai(server.url, None, at_once=1, **options) as provider,
+            open_asker(Chat(), server.url, None, at_once=1, **options) as provider,
         ):
             return await provider.complete(REQUEST)
 

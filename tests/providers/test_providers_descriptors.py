@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from promptops.messages import Message, Request
-from promptops.providers.openai import open_openai
+from promptops.providers.asking import open_asker
+from promptops.providers.openai import Chat
 
 AT_ONCE = 512
 REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
@@ -36,7 +37,7 @@ def test_after_512_calls_at_once_no_connection_and_no_task_is_left(serve, reply,
         nonlocal server
         async with serve(when_all_are_here) as server:
             files, tasks = open_files(), len(asyncio.all_tasks())
-            async with open_openai(server.url, None, at_once=AT_ONCE) as provider:
+            async with open_asker(Chat(), server.url, None, at_once=AT_ONCE) as provider:
                 answers = await asyncio.gather(*(provider.complete(REQUEST) for _ in range(AT_ONCE)))
             assert [one.text for one in answers] == ["hello"] * AT_ONCE
             # The server's own side of a connection ends a moment later.

@@ -12,14 +12,15 @@ import pytest
 
 from promptops.errors import Malformed
 from promptops.messages import Completion, Message, Request
-from promptops.providers.openai import open_openai
+from promptops.providers.asking import open_asker
+from promptops.providers.openai import Chat
 
 REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
 
 
 def ask(serve: Any, *behaviours: bytes, times: int = 1) -> tuple[Completion, list[str]]:
     async def run() -> tuple[Completion, list[str]]:
-        async with serve(*behaviours) as server, open_openai(server.url, None, at_once=1) as provider:
+        async with serve(*behaviours) as server, open_asker(Chat(), server.url, None, at_once=1) as provider:
             for _ in range(times):
                 answer = await provider.complete(REQUEST)
             return answer, server.heads

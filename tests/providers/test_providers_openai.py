@@ -25,7 +25,8 @@ from promptops.errors import (
 )
 from promptops.messages import Completion, Message, Request, ToolCall, ToolSpec, Usage
 from promptops.providers.answers import completion_from_response
-from promptops.providers.openai import Chat, OpenAI, open_openai
+from promptops.providers.asking import Asker, open_asker
+from promptops.providers.openai import Chat
 from promptops.providers.sse import Event
 
 KEY = "sk-a-very-secret-key-0123456789"
@@ -35,7 +36,7 @@ DONE = "data: [DONE]\n\n"
 
 def ask(serving: Any, request: Request = REQUEST, *, times: int = 1, **options: Any) -> list[Completion]:
     async def run() -> list[Completion]:
-        async with serving as server, open_openai(server.url, KEY, at_once=4, **options) as provider:
+        async with serving as server, open_asker(Chat(), server.url, KEY, at_once=4, **options) as provider:
             try:
                 return [await provider.complete(request) for _ in range(times)]
             finally:
@@ -226,9 +227,9 @@ def test_the_server_says_when_to_come_back(serve, reply, header, seconds) -> Non
     async def run() -> None:
         async with (
             serve(reply(b"{}", "429 Too Many", more=header + "\r\n")) as server,
-            open_openai(server.url, KEY, at_once=1) as opened,
+            open_asker(Chat(), server.url, KEY, at_once=1) as opened,
         ):
-            provider = OpenAI(server.url, KEY, opened._client, now=lambda: 1000.0)
+            provider = Asker(Chat(), server.url, KEY, opened._client, now=lambda: 1000.0)
             await provider.complete(REQUEST)
 
     with pytest.raises(Overloaded) as caught:
@@ -299,9 +300,9 @@ def test_a_body_beyond_the_limit_is_malformed(serve, reply, chat) -> None:
     async def run() -> None:
         async with (
             serve(reply(chat("x" * 2000))) as server,
-            open_openai(server.url, KEY, at_once=1) as opened,
+            open_asker(Chat(), server.url, KEY, at_once=1) as opened,
         ):
-            await OpenAI(server.url, KEY, opened._client, max_bytes=1000).complete(REQUEST)
+            await Asker(Chat(), server.url, KEY, opened._client, max_bytes=1000).complete(REQUEST)
 
     with pytest.raises(Malformed, match="longer than 1000 bytes"):
         asyncio.run(run())
@@ -328,7 +329,7 @@ def test_nobody_there_is_unreachable() -> None:
         port = free.getsockname()[1]
 
     async def run() -> None:
-        async with open_openai(f"http://127.0.0.1:{port}/v1", KEY, at_once=1) as provider:
+        async with open_asker(Chat(), f"http://127.0.0.1:{port}/v1", KEY, at_once=1) as provider:
             await provider.complete(REQUEST)
 
     with pytest.raises(Unreachable, match="cannot connect") as caught:
@@ -338,7 +339,7 @@ def test_nobody_there_is_unreachable() -> None:
 
 def test_a_host_that_does_not_exist_is_unreachable() -> None:
     async def run() -> None:
-        async with open_openai("http://nowhere.invalid/v1", KEY, at_once=1) as provider:
+        async with open_asker(Chat(), "http://nowhere.invalid/v1", KEY, at_once=1) as provider:
             await provider.complete(REQUEST)
 
     with pytest.raises(Unreachable, match=r"nowhere\.invalid") as caught:
@@ -369,7 +370,7 @@ def test_a_certificate_nobody_signed_is_refused_and_never_retried(serve, reply, 
     async def run() -> None:
         async with serve(reply(chat()), tls=context) as server:
             url = server.url.replace("http:", "https:")
-            async with open_openai(url, KEY, at_once=1) as provider:
+            async with open_asker(Chat(), url, KEY, at_once=1) as provider:
                 await provider.complete(REQUEST)
 
     with pytest.raises(Refused, match=r"is not trusted: self-signed certificate; .* ca_file") as caught:
@@ -381,7 +382,7 @@ def test_a_proxy_named_in_the_environment_is_used(serve, reply, chat, monkeypatc
     async def run() -> str:
         async with serve(reply(chat())) as proxy:
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-            async with open_openai("http://models.invalid/v1", KEY, at_once=1) as provider:
+            async with open_asker(Chat(), "http://models.invalid/v1", KEY, at_once=1) as provider:
                 await provider.complete(REQUEST)
             return proxy.heads[0]
 
@@ -391,7 +392,7 @@ def test_a_proxy_named_in_the_environment_is_used(serve, reply, chat, monkeypatc
 @pytest.mark.parametrize("url", ["", "api.openai.com/v1", "ftp://x/v1", "https://", "http://me:pw@host/v1"])
 def test_an_address_that_is_none_is_refused_at_once(url) -> None:
     async def run() -> None:
-        async with open_openai(url, KEY, at_once=1):
+        async with open_asker(Chat(), url, KEY, at_once=1):
             pass
 
     with pytest.raises(ConfigError) as caught:
@@ -403,7 +404,7 @@ def test_a_query_stays_behind_the_path(serve, reply, chat) -> None:
     async def run() -> str:
         async with serve(reply(chat())) as server:
             url = server.url + "/?api-version=1"
-            async with open_openai(url, None, at_once=1, headers={"api-key": KEY}) as provider:
+            async with open_asker(Chat(), url, None, at_once=1, headers={"api-key": KEY}) as provider:
                 await provider.complete(REQUEST)
             return server.heads[0]
 
@@ -438,8 +439,10 @@ def test_a_stream_is_put_together_and_its_first_token_timed(serve, sse) -> None:
     ticks = count()
 
     async def run() -> tuple[Completion, Any]:
-        async with serve(stream) as server, open_openai(server.url, KEY, at_once=1) as opened:
-            provider = OpenAI(server.url, KEY, opened._client, stream=True, clock=lambda: float(next(ticks)))
+        async with serve(stream) as server, open_asker(Chat(), server.url, KEY, at_once=1) as opened:
+            provider = Asker(
+                Chat(), server.url, KEY, opened._client, stream=True, clock=lambda: float(next(ticks))
+            )
             return await provider.complete(REQUEST), server.bodies
 
     answer, bodies = asyncio.run(run())
@@ -531,7 +534,7 @@ def test_a_dripping_server_is_left_at_the_callers_deadline(serve, drip) -> None:
     async def run() -> int:
         async with (
             serve(dripping) as server,
-            open_openai(server.url, KEY, at_once=1, stream=True) as provider,
+            open_asker(Chat(), server.url, KEY, at_once=1, stream=True) as provider,
         ):
             before = len(asyncio.all_tasks())
             with pytest.raises(TimeoutError):

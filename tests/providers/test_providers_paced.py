@@ -10,7 +10,8 @@ import pytest
 
 from promptops.errors import RunStopped
 from promptops.messages import Completion, Failure, Lost, Message, Request
-from promptops.providers.openai import open_openai
+from promptops.providers.asking import open_asker
+from promptops.providers.openai import Chat
 from promptops.runs.pacing import Paced
 
 REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
@@ -30,7 +31,7 @@ def ask(serving: Any, *, times: int = 1, stream: bool = False, **more: Any) -> O
 
         async with (
             serving as server,
-            open_openai(server.url, "k" * 20, at_once=64, stream=stream) as provider,
+            open_asker(Chat(), server.url, "k" * 20, at_once=64, stream=stream) as provider,
         ):
             paced = Paced(provider, **{"name": "it", "sleep": sleep, "random": lambda: 0.5, **more})
             calls = (paced.answer(REQUEST) for _ in range(times))

@@ -16,7 +16,8 @@ import pytest
 
 from promptops.errors import ConfigError, Malformed, ProviderError, Refused, Unreachable
 from promptops.messages import Completion, Message, Request
-from promptops.providers.openai import open_openai
+from promptops.providers.asking import open_asker
+from promptops.providers.openai import Chat
 
 REQUEST = Request(model="tiny", messages=(Message(role="user", content="hi"),))
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make certificates")
@@ -110,7 +111,7 @@ async def connect_proxy(
 
 
 async def ask(url: str, **options: Any) -> Completion:
-    async with open_openai(url, "sk-not-to-be-seen-by-a-proxy", at_once=1, **options) as provider:
+    async with open_asker(Chat(), url, "sk-not-to-be-seen-by-a-proxy", at_once=1, **options) as provider:
         return await provider.complete(REQUEST)
 
 

@@ -21,7 +21,8 @@ RUN = """
 import asyncio, sys
 from pathlib import Path
 from promptops.messages import Message, Request
-from promptops.providers.openai import open_openai
+from promptops.providers.asking import open_asker
+from promptops.providers.openai import Chat
 from promptops.runs.cache import Cache
 from promptops.runs.journal import Journal
 from promptops.runs.pacing import Paced
@@ -29,7 +30,7 @@ from promptops.runs.replay import Arm, Arms, replay
 from promptops.samples import Sample
 
 async def main(folder, url, samples, at_once):
-    async with open_openai(url, None, at_once=at_once) as provider:
+    async with open_asker(Chat(), url, None, at_once=at_once) as provider:
         paced = Paced(provider, name="it", at_once=at_once, deadline=30)
         def arm(name):
             def render(sample):
