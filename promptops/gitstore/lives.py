@@ -1,15 +1,18 @@
 """What was live when: each pointer that the release branch has had, from the commit that brought it there on.
 
 A release is live when it reaches the branch, not when it was made: of a merge the merge's time counts, and what came
-and went inside of it was never live. Times are the committers' clocks; a commit cannot have been there before one
-that it stands on. When it was pushed, and when a program reloaded, no commit says.
+and went inside of it was never live. Times are the committers' clocks. A commit was there neither before one that it
+stands on nor after one that stands on it: where clocks contradict that, most of them are believed, and it is said of
+the others. When it was pushed, and when a program reloaded, no commit says.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import accumulate
 
 from promptops.errors import PromptopsError
 from promptops.gitstore.releases import folder
@@ -34,14 +37,27 @@ class Life:
     next: Release | None = None
     note: str = ""
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether the commit's own time cannot be."""
+        return self.since != self.commit.committed
+
     def was_live(self, when: datetime) -> bool:
         return self.since <= when and (self.until is None or when < self.until)
 
 
 def lives(
-    repo: Repo, ref: str, environment: str, *, root: str = "prompts", prompt: str | None = None
+    repo: Repo,
+    ref: str,
+    environment: str,
+    *,
+    root: str = "prompts",
+    prompt: str | None = None,
+    now: datetime | None = None,
 ) -> list[Life]:
     """Return what has been live in an environment according to a branch, newest first.
+
+    No clock that is ahead of `now` is believed.
 
     Raises:
         RepoError: no such commit.
@@ -58,7 +74,8 @@ def lives(
     contents = repo.read_many(wanted) if wanted else {}
     found: list[Life] = []
     later: dict[str, tuple[datetime, Release | None]] = {}
-    for commit, since in reversed(_reached(commits)):
+    reached = _reached([commit.committed for commit in reversed(commits)], now)
+    for commit, since in zip(commits, reversed(reached), strict=True):
         for path, entry in sorted(commit.changes.items()):
             match = pointer.fullmatch(path)
             if match is None or (prompt is not None and match[1] != prompt):
@@ -83,11 +100,33 @@ def lives(
     return found
 
 
-def _reached(commits: list[Commit]) -> list[tuple[Commit, datetime]]:
-    """Return the commits, oldest first, with the earliest time at which each can have been there."""
-    found: list[tuple[Commit, datetime]] = []
-    for commit in reversed(commits):
-        found.append((commit, max(commit.committed, found[-1][1]) if found else commit.committed))
+def _reached(dated: list[datetime], now: datetime | None) -> list[datetime]:
+    """Return when each commit reached the branch, oldest first: as it is dated, or as near to that as can be."""
+    believed = _rising(dated, now)
+
+    def others(stand_for: datetime) -> list[datetime]:
+        return [time if place in believed else stand_for for place, time in enumerate(dated)]
+
+    before = accumulate(others(datetime.min.replace(tzinfo=UTC)), max)
+    after = reversed([*accumulate(reversed(others(now or datetime.max.replace(tzinfo=UTC))), min)])
+    return [min(max(time, first), last) for time, first, last in zip(dated, before, after, strict=True)]
+
+
+def _rising(times: list[datetime], now: datetime | None) -> set[int]:
+    """Return the places of the longest row of times, oldest first, that never goes back and ends by now."""
+    ends: list[datetime] = []
+    places: list[int] = []
+    before: dict[int, int | None] = {}
+    for place, time in enumerate(times):
+        if now is None or time <= now:
+            length = bisect_right(ends, time)
+            before[place] = places[length - 1] if length else None
+            ends[length : length + 1], places[length : length + 1] = [time], [place]
+    found: set[int] = set()
+    last = places[-1] if places else None
+    while last is not None:
+        found.add(last)
+        last = before[last]
     return found
 
 

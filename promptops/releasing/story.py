@@ -115,10 +115,12 @@ def story(
     return Story(events=tuple(events[:count]), is_cut=is_cut, one_prompt=prompt is not None)
 
 
-def _lives(workspace: Workspace, root: str, environment: str, prompt: str | None) -> list[Life]:
+def _lives(
+    workspace: Workspace, root: str, environment: str, prompt: str | None, *, now: datetime | None = None
+) -> list[Life]:
     """Return what the release branch has said to be live."""
     commit = release_ref(workspace.repo, workspace.config.release_branch).commit
-    return lives(workspace.repo, commit, environment, root=root, prompt=prompt) if commit else []
+    return lives(workspace.repo, commit, environment, root=root, prompt=prompt, now=now) if commit else []
 
 
 def _event(life: Life) -> Event:
@@ -194,7 +196,7 @@ def then(workspace: Workspace, prompt: str | None, environment: str, at: datetim
     if at > now:
         raise InvalidInput(f"{_text(at)} is yet to come; nobody knows what will be live then")
     ref = release_ref(workspace.repo, workspace.config.release_branch)
-    told = [one for root in workspace.roots for one in _lives(workspace, root, environment, prompt)]
+    told = [one for root in workspace.roots for one in _lives(workspace, root, environment, prompt, now=now)]
     found = sorted((one for one in told if one.was_live(at)), key=lambda one: one.prompt)
     if not found and (hidden := [one for one in told if one.commit.is_cut and one.since > at]):
         begins = _text(min(one.since for one in hidden))
@@ -203,9 +205,8 @@ def then(workspace: Workspace, prompt: str | None, environment: str, at: datetim
         )
     if prompt is not None and not told:
         _check_ever_there(workspace, prompt)
-    return Then(
-        at=at, environment=environment, branch=ref.shown, lives=tuple(found), notes=_notes(ref, ref.shown)
-    )
+    notes = (*_notes(ref, ref.shown), *_guessed(told))
+    return Then(at=at, environment=environment, branch=ref.shown, lives=tuple(found), notes=notes)
 
 
 def _notes(ref: ReleaseRef, name: str) -> tuple[str, ...]:
@@ -214,6 +215,16 @@ def _notes(ref: ReleaseRef, name: str) -> tuple[str, ...]:
         f"since when: the time of the commit that brought it to {name}; programs take it when they reload"
     )
     return tuple(note for note in (ref.note, *known, clocks) if note)
+
+
+def _guessed(told: list[Life]) -> tuple[str, ...]:
+    """Say whose clocks were wrong: around them nobody knows to the minute."""
+    commits = {one.commit.oid: one.commit for one in told if one.is_guessed}
+    return tuple(
+        f"{commit.oid[:8]} ({commit.author}) is dated {_text(commit.committed)}, which cannot be; "
+        "when it went live is taken from the commits around it"
+        for commit in commits.values()
+    )
 
 
 def _check_ever_there(workspace: Workspace, prompt: str) -> None:

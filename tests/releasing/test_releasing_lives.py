@@ -86,6 +86,32 @@ def test_the_answer_names_every_prompt_the_commit_and_what_is_not_known(day: Pat
     assert any("programs take it when they reload" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("dated", "since"),
+    [
+        ("2026-03-01T14:31", "2026-03-01T14:31:00Z"),
+        ("2099-01-01T00:00", "2026-03-01T15:00:00Z"),
+        ("1980-01-01T00:00", "2026-03-01T14:30:00Z"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_not_believed_and_said(
+    day: Path, run: Run, monkeypatch: pytest.MonkeyPatch, dated: str, since: str
+) -> None:
+    git(day, "checkout", "-q", "main")
+    for time, number in ((f"{dated}:00+00:00", 6), ("2026-03-01T15:00:00+00:00", 7)):
+        monkeypatch.setenv("GIT_COMMITTER_DATE", time)
+        release(day, ONE, number)
+    git(day, "push", "-q", "origin", "main")
+    said = run(day, "log", ONE, "--at", "2026-03-01T14:40", "--json").json
+    wrong = dated[:4] != "2026"
+    assert any("which cannot be" in note for note in said["notes"]) == wrong
+    assert said["prompts"][0]["version"] == (5 if dated.startswith("2099") else 6)
+    then = run(day, "log", ONE, "--at", "2026-03-01T15:00", "--json").json["prompts"]
+    assert (then[0]["version"], then[0]["since"]) == (7, "2026-03-01T15:00:00Z")
+    lives = run(day, "log", ONE, "-e", "production", "--since", since[:-1], "--json").json["events"]
+    assert [one["version"] for one in lives if one["version"] in (6, 7)] == [7, 6]
+
+
 def test_before_the_first_release_nothing_was_live(day: Path, run: Run) -> None:
     said = run(day, "log", "--at", "2025-12-24")
     assert (said.code, said.out.split("\n")[1]) == (0, "nothing was live")
