@@ -38,7 +38,7 @@ from promptops.reports.gateview import (
     to_merge,
     untold,
 )
-from promptops.reports.markdown import body
+from promptops.reports.markdown import findings
 
 # Of a mebibyte, which is GitHub's limit; near it a summary is lost without a word.
 LIMIT = 1_000_000
@@ -71,7 +71,7 @@ def _whole(prompt: GatedPrompt) -> Iterator[str]:
     """Everything, then without the explanation, without the diff, and the least."""
     head = _head(prompt)
     about = _about(prompt)
-    tables = "" if prompt.report is None else f"\n{body(_bounded(prompt.report))}"
+    tables = "" if prompt.report is None else f"\n{findings(_bounded(prompt.report))}"
     diff = folded("What changed in the prompt", shown_diff(prompt, SHOWN_DIFF))
     rest = f"{about}{tables}\n{way(*to_merge(prompt))}"
     if prompt.report is not None:

@@ -20,15 +20,15 @@ def markdown(reports: Iterable[Report]) -> str:
 def _section(report: Report) -> str:
     shown = view(report)
     heading = f"### {SIGNS[shown.verdict]} {literal(report.prompt.id)}: {shown.verdict.lower()}"
-    return f"{heading}\n\n{_body(report, shown)}"
+    return "\n".join([heading, "", *_found(report, shown), "", *_ways(shown), ""])
 
 
-def body(report: Report) -> str:
-    """Return what stands under the heading of a section, ending in a line feed."""
-    return _body(report, view(report))
+def findings(report: Report) -> str:
+    """Return what a test found, without heading and next steps, ending in a line feed."""
+    return "\n".join([*_found(report, view(report)), ""])
 
 
-def _body(report: Report, shown: View) -> str:
+def _found(report: Report, shown: View) -> list[str]:
     lines = [
         f"**{literal(shown.sentence)}** ({literal(', '.join((shown.title, *shown.facts)))})",
         "",
@@ -44,8 +44,7 @@ def _body(report: Report, shown: View) -> str:
         lines += ["| sample | input | before | after |", "| --- | --- | --- | --- |"]
         lines += [_broken(change) for change in report.broken[:20]]
         lines += ["", "</details>"]
-    lines += ["", *_ways(shown), ""]
-    return "\n".join(lines)
+    return lines
 
 
 def _ways(shown: View) -> list[str]:

@@ -224,6 +224,12 @@ def with_basis() -> GateReport:
     return gate(prompt("x", "regression", report=WORSE.model_copy(update={"basis": basis.as_json()})))
 
 
+def test_a_summary_names_no_way_on_but_the_gates() -> None:
+    shown = summary(gate(prompt("x", "inconclusive", report=OPEN)))
+    assert "To merge: show more.\n" in shown
+    assert "promptops promote" not in shown
+
+
 def test_a_summary_folds_how_a_verdict_was_reached() -> None:
     shown = summary(with_basis())
     assert "<details><summary>How this was reached</summary>\n\n```text\n" in shown
