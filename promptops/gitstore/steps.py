@@ -109,8 +109,7 @@ class Steps:
             return
         self._records[seen.sha256] = release
         if not step.sides and commit.is_cut:
-            yield from self._cut(commit, path, release)
-            return
+            return  # what it follows is out of sight
         before = previous.sequence if previous else 0
         if release.sequence > before + 1 and commit.oid in self.at_once:
             hidden = f"the commits of {release.sequence - before} releases are not in this shallow clone"
@@ -145,11 +144,6 @@ class Steps:
             yield error(path, message, step.commit.oid)
         for message in other_baseline(self.reader, step.written(new=True), release, elsewhere=live):
             yield warning(path, message, step.commit.oid)
-
-    def _cut(self, commit: Commit, path: str, release: Release) -> Iterator[Finding]:
-        if release.sequence > 1:
-            message = f"the records before sequence {release.sequence} are not in this shallow clone"
-            yield unchecked(path, f"{message}; git fetch --unshallow", commit.oid)
 
     def _merged(self, step: _Step, path: str) -> Iterator[Finding]:
         """A merge may take a file as one of its sides has it, unless that drops what was live or takes it back."""

@@ -140,17 +140,13 @@ def _committed(
         )
         yield from steps.check(history.commits, history.before)
     if history.hidden:
-        message = f"the commits since {history.hidden[:10]} are not in this shallow clone"
-        yield unchecked(folder(root), f"{message}; {_DEEPER}")
-    if signers and start is None and repo.is_shallow:
-        message = "who signed what was released before this shallow clone begins cannot be told"
-        yield unchecked(folder(root), f"{message}; git fetch --unshallow")
+        yield unchecked(folder(root), f"{history.hidden}; {_DEEPER}")
     yield from _signatures(repo, steps, signers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _History:
-    """The commits to judge; `before` are the files of those they stand on, `hidden` a start that cannot be reached.
+    """The commits to judge; `before` are the files of those they stand on, `hidden` says what is out of sight.
 
     `start` are the files of the commit from which on is judged, `line` the commits of the branch itself where none is.
     """
@@ -168,29 +164,32 @@ def _history(repo: Repo, objects: Objects, commit: str, root: str, start: str | 
     commits = walk(repo, commit, top, since=start)
     if start is None:
         line = repo.read("rev-list", "--first-parent", commit).decode().split()
-        return _History(commits=commits, before={}, line=frozenset(line))
+        hidden = "what was done before this shallow clone begins is not here" if repo.is_shallow else ""
+        return _History(commits=commits, before={}, line=frozenset(line), hidden=hidden)
     return _since(repo, objects, commits, commit, start, top)
 
 
 def _since(
     repo: Repo, objects: Objects, commits: list[Commit], commit: str, start: str, top: str
 ) -> _History:
-    cut = [one for one in commits if one.is_cut]
-    at_once = [one for one in cut if start in _parents(objects, one.oid)]
-    whole = [_at_once(repo, one, start, top) if one in at_once else one for one in commits]
-    kept = [one for one in whole if one not in cut or one.oid in {found.oid for found in at_once}]
+    files = shelves_of(repo.tree(start, top), top)
+    ends = {one.oid for one in commits if one.is_cut}
+    at_once = frozenset(oid for oid in ends if start in _parents(objects, oid))
+    if files and repo.is_shallow:  # a commit that took all of them away, and begins here, is in no walk
+        ends |= repo.cut() & set(repo.read("rev-list", commit, f"^{start}").decode().split())
+    kept = [
+        _at_once(repo, one, start, top) if one.is_cut else one
+        for one in commits
+        if one.oid in at_once or not one.is_cut
+    ]
     known = {one.oid for one in kept}
     behind = dict.fromkeys(parent for one in kept for parent in one.parents if parent not in known)
-    files = shelves_of(repo.tree(start, top), top)
-    ends = {one.oid for one in cut}
-    if files:  # whoever took all of them away is in no walk: a commit without any begins nothing there
-        ends |= repo.cut() & set(repo.read("rev-list", commit, f"^{start}").decode().split())
     return _History(
         commits=kept,
         before={parent: shelves_of(repo.tree(parent, top), top) for parent in behind},
         start=files,
-        at_once=frozenset(one.oid for one in at_once),
-        hidden=start if ends - {one.oid for one in at_once} else "",
+        at_once=at_once,
+        hidden=f"the commits since {start[:10]} are not in this shallow clone" if ends - at_once else "",
     )
 
 

@@ -307,12 +307,16 @@ def test_a_change_cannot_name_another_branch_as_its_judge(signed: Project) -> No
 
 
 @ssh
-def test_a_clone_that_is_too_shallow_for_signatures_says_so(
+def test_a_clone_that_is_too_shallow_for_signatures_or_deletions_says_so(
     signed: Project, tmp_path: Path, run_in: Run
 ) -> None:
+    words = "unchecked: prompts/releases: what was done before this shallow clone begins is not here"
     signed.git("clone", "-q", "--depth=1", f"file://{signed.path}", str(tmp_path / "ci"))
-    said = run_in(tmp_path / "ci", "verify")
-    assert "unchecked: prompts/releases: who signed what was released" in said.out
+    assert words in run_in(tmp_path / "ci", "verify").out
+    signed.git("rm", "-rq", "prompts/releases")
+    signed.commit("Delete")
+    signed.git("clone", "-q", "--depth=1", f"file://{signed.path}", str(tmp_path / "later"))
+    assert words in run_in(tmp_path / "later", "verify").out
 
 
 # where prompts are

@@ -302,7 +302,7 @@ def test_what_a_shallow_clone_cannot_show_is_listed_as_unchecked(released, git, 
     git("clone", "-q", "--depth", "2", f"file://{released}", "shallow", cwd=tmp_path)
     found = verify(Repo.open(tmp_path / "shallow"))
     assert [one.severity for one in found] == [Severity.UNCHECKED]
-    assert "before sequence 3" in found[0].message
+    assert "before this shallow clone begins" in found[0].message
 
 
 def test_an_ordinary_merge_of_a_release_is_in_order(released, git):
