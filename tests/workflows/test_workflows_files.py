@@ -201,7 +201,7 @@ def test_the_hooks_for_pre_commit_type_commands_that_exist(written: Path, run_in
         assert hook["pass_filenames"] is False
         assert run_in(written, *hook["entry"].split()[1:]).code == 0, hook["id"]
     lint = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())[0]["files"]
-    for path in ("prompts/a.prompt.yaml", "a.prompt.yml", "x/a.samples.csv", "promptops.yaml"):
+    for path in ("prompts/partials/tone.md", "a.prompt.yml", "x/a.samples.csv", "ai/promptops.yaml"):
         assert re.search(lint, path), path
 
 
