@@ -390,6 +390,17 @@ def test_a_commit_that_people_have_looked_into_is_a_warning_with_what_they_say(c
     assert compared.run("verify").code == 6
 
 
+def test_a_step_that_people_looked_into_beforehand_passes_the_gate(compared: Project) -> None:
+    compared.git("checkout", "-q", "-b", "change")
+    compared.git("revert", "--no-edit", "HEAD")
+    oid = compared.git("rev-parse", "HEAD")
+    compared.git("checkout", "-q", "main")
+    assert compared.run("gate", "--base", "main", "--head", "change").code == 6
+    compared.edit("promptops: 1\n", f"promptops: 1\nlooked_into: {{{oid}: undo}}\n", name="promptops.yaml")
+    compared.commit("We know")
+    assert compared.run("gate", "--base", "main", "--head", "change").code != 6
+
+
 def test_new_evidence_that_holds_too_little_is_no_success_in_ci(compared: Project) -> None:
     forge(compared, lambda values: values.pop("basis"))
     assert compared.run("verify", "--recompute", "--since", "HEAD~1").code == 2
