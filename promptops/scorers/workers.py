@@ -9,6 +9,7 @@ full pipe nor a dead process holds up who asks.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import queue
@@ -35,6 +36,7 @@ Scored = Score | OutsideRange
 
 PAYS = 0.002  # seconds an answer takes: from there on a second worker is worth its start
 LOST_IN_A_ROW = 10
+_GLANCE = 0.1  # seconds between looks at whether anybody still waits
 _MEAN_OF = 20  # about so many last answers
 _POSIX = hasattr(os, "killpg")
 _GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -272,9 +274,9 @@ class _Worker:
         """Return the next line.
 
         Raises:
-            queue.Empty: none came in time. EOFError: none will come.
+            queue.Empty: none came in time. EOFError: none will come. asyncio.CancelledError: nobody waits any more.
         """
-        line = self._lines.get(timeout=seconds)
+        line = _next(self._lines, seconds)
         if not line.endswith(b"\n"):
             raise EOFError
         found: dict[str, Any] = json.loads(line)
@@ -286,6 +288,27 @@ class _Worker:
                 self._lines.put(line)
         self.is_gone = True
         self._lines.put(b"")
+
+
+def _next(lines: queue.SimpleQueue[bytes], seconds: float) -> bytes:
+    """Wait for a line, and hear a cancellation meanwhile: the loop cannot say it while it is held up here."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return lines.get(timeout=min(seconds, _GLANCE))
+        except queue.Empty:
+            if _is_cancelled():
+                raise asyncio.CancelledError from None
+            if time.monotonic() >= until:
+                raise
+
+
+def _is_cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop: this is a thread of its own
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 def _worker(limit: float) -> _Worker:

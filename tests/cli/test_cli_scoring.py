@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_what_a_scorer_prints_when_it_is_imported_is_in_no_json(
     said = program(project.path, "test", ID, "--json")
     assert json.loads(said.out)["reports"][0]["verdict"]
     assert "loud" in said.err
+
+
+def test_ctrl_c_ends_a_scorer_whose_import_hangs(
+    project: Project, interruptible: Callable[[], None], tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    scored_by(project, f"import pathlib, time\npathlib.Path({str(told)!r}).touch()\ntime.sleep(600)\n")
+    command = [sys.executable, "-P", "-m", "promptops", "test"]
+    started = subprocess.Popen(
+        command, cwd=project.path, preexec_fn=interruptible, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while not told.exists():
+        assert started.poll() is None
+        time.sleep(0.01)
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert b"interrupted before a sample was finished" in said
 
 
 def test_ctrl_c_ends_a_scorer_that_hangs(
