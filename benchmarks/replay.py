@@ -92,7 +92,7 @@ def load() -> None:
 
 def run_test(folder: Path, on_progress: Callable[[Any], None] | None = None) -> Any:
     """`promptops test` of the work tree against what is committed."""
-    from promptops.cli.app import GARBAGE_AFTER
+    from promptops.cli.asking import GARBAGE_AFTER
     from promptops.evaluation.evaluate import Options
     from promptops.evaluation.testing import Selection, test_prompts
     from promptops.workspace import open_workspace

@@ -11,7 +11,7 @@ from promptops.errors import NotFound, NothingToDo, Problem
 from promptops.importers.find import read_files
 from promptops.importers.write import add_samples
 from promptops.prompts.model import Prompt
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.stats.looks import alpha_at
 from promptops.stats.power import chance_of_passing
 from promptops.workspace import Workspace

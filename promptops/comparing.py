@@ -15,7 +15,7 @@ from promptops.prompts.model import Prompt
 from promptops.prompts.render import render, render_sample
 from promptops.reading import Contender, contender, live_contender
 from promptops.samples import Sample
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.workspace import Workspace
 
 

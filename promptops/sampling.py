@@ -6,43 +6,17 @@ import hashlib
 import json
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from promptops.errors import InvalidInput, NothingToDo
 from promptops.importers.digest import content_hash, samples_digest
-from promptops.importers.find import find_samples, read_files
-from promptops.importers.select import select
-from promptops.importers.testdata import read_rows
-from promptops.prompts.model import Prompt
 from promptops.samples import Sample
+from promptops.samplesource import SampleSource
 from promptops.slicing import Partition, tallies
 from promptops.units import Units
 
 SHOWN_PROBLEMS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleSource:
-    """Where samples are: files, or the rows written into a GitHub prompt file; both narrowed by filters."""
-
-    root: Path
-    files: tuple[Path, ...] = ()
-    rows: tuple[Mapping[str, Any], ...] = ()
-    rows_of: str = ""
-    ids: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-
-    def __iter__(self) -> Iterator[Sample]:
-        """Stream the samples in their order, from the start each time."""
-        samples = (
-            read_files(self.files, root=self.root)
-            if self.files
-            else read_rows(self.rows, name=f"{self.rows_of}: testData")
-        )
-        return select(samples, ids=self.ids, where=self.where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +42,6 @@ class SampleSet:
     unweighted: int = 0
     forgotten: tuple[str, int] | None = None
     slices: tuple[Partition, ...] = ()
-
-
-def source_of(
-    prompt: Prompt, *, root: Path, ids: Sequence[str] = (), where: Sequence[str] = ()
-) -> SampleSource:
-    """Find a prompt's samples: what it names, else its own rows, else by convention beside it.
-
-    Raises:
-        NothingToDo: there are none.
-        ConfigError: a pattern leads out of the repository.
-    """
-    if prompt.rows and prompt.spec.samples is None:
-        return SampleSource(
-            root=root, rows=prompt.rows, rows_of=prompt.path, ids=tuple(ids), where=tuple(where)
-        )
-    files = find_samples(prompt.spec.samples, prompt_path=prompt.path, root=root, prompt_id=prompt.id)
-    return SampleSource(root=root, files=tuple(files), ids=tuple(ids), where=tuple(where))
 
 
 def survey(

@@ -26,10 +26,6 @@ Start: promptops demo · promptops init · promptops new ID
 Also there: show, export, verify, blame, report, cache (each with --help).
 """
 
-# A run makes many small objects that live for a moment; looking for cycles among them after every 700, as Python does
-# by itself, takes an eighth of its time. More than 5,000 would save little and keep more in memory.
-GARBAGE_AFTER = 5_000
-
 # What a machine does to any program: nobody learns more from a traceback.
 FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
@@ -72,7 +68,16 @@ for room in (samples, runs, cache, prompts, releases, gate, blaming):
 
 def main() -> None:
     """Run the program; errors a person can act on become one line and an exit code."""
-    gc.set_threshold(GARBAGE_AFTER)
+    # What a start makes is needed to the end. Who waits for models looks for garbage again (asking.py).
+    gc.disable()
+    try:
+        _run()
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+def _run() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us (`>&-`): there is nobody to tell
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115

@@ -20,7 +20,8 @@ from promptops.errors import ConfigError, IntegrityError, InvalidInput, Promptop
 from promptops.importers.digest import content_hash
 from promptops.runs.journal import Journal
 from promptops.samples import Sample
-from promptops.sampling import SampleSet, SampleSource
+from promptops.samplesource import SampleSource
+from promptops.sampling import SampleSet
 
 FILE_NAME = "order.json"
 SCHEMA = "promptops.order/1"

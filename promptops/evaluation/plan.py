@@ -26,7 +26,8 @@ from promptops.prompts.render import render_sample
 from promptops.reading import Contender
 from promptops.records import AnchorTest, Evidence
 from promptops.samples import Sample
-from promptops.sampling import SampleSet, SampleSource, survey
+from promptops.samplesource import SampleSource
+from promptops.sampling import SampleSet, survey
 from promptops.scorers.build import Recipe
 from promptops.scorers.defaults import default_scorers
 from promptops.scorers.workers import described

@@ -14,7 +14,7 @@ from promptops.evaluation.plan import Plan, make_plan
 from promptops.evaluation.policy import nothing_to_judge
 from promptops.reading import Contender, contender, live_contender, prompt_ids
 from promptops.report import Report
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.workspace import Workspace
 
 # The gravest answer speaks for all: harm first, then what could not finish, then what is open.

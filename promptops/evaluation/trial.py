@@ -24,7 +24,8 @@ from promptops.runs.budget import Budget
 from promptops.runs.cache import Cache
 from promptops.runs.replay import Arms, replay
 from promptops.samples import Pair, Sample
-from promptops.sampling import SampleSource, inputs_of, source_of
+from promptops.samplesource import SampleSource, source_of
+from promptops.sampling import inputs_of
 from promptops.workspace import Workspace
 
 

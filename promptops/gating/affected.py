@@ -6,20 +6,21 @@ Releases count also where no file of their prompt is left: programs go on loadin
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from promptops.gated import Note
 from promptops.gating.policy import differs
+from promptops.gating.remarks import Remark
 from promptops.gating.samples import sample_paths
-from promptops.gating.suspects import SAMPLE_ENDS, samples_by_custom, suspects
-from promptops.gating.tried import Remark, try_out
+from promptops.gating.sides import Concern
+from promptops.gating.suspects import samples_by_custom
+from promptops.gating.tried import try_out
 from promptops.gitstore.commitrange import CommitRange
 from promptops.gitstore.releasefiles import place_of
 from promptops.gitstore.releases import folder
-from promptops.gitstore.repo import TreeEntry
-from promptops.gitstore.trees import Prompts, guess_id, holds_prompt, open_paths, read_all
+from promptops.gitstore.trees import Prompts, open_entries, read_all
 from promptops.prompts.model import Prompt
 from promptops.workspace import Workspace
 
@@ -44,17 +45,18 @@ class Affected:
 
 
 def affected(
-    world: Workspace, change: CommitRange, changed: Collection[str], roots: Collection[str]
+    world: Workspace, change: CommitRange, changed: Collection[str], concerns: Collection[Concern]
 ) -> tuple[Affected, ...]:
     """Return the prompts that a change affects, by id; `changed` are the paths that it touches.
 
-    `roots` are the folders of prompts, before the change and after it. What the change has written is read in a
-    process of its own before it is read here.
+    `concerns` are what it may concern under each folder of prompts, before the change and after it. What the change
+    has written is read in a process of its own before it is read here.
 
     Raises:
         RepoError: objects are missing.
     """
-    found = [one for root in roots for one in _in_root(world, change, changed, root)]
+    found = [one for concern in concerns for one in _in_root(world, change, changed, concern)]
+    roots = [one.root for one in concerns]
     found = [_at_home(world, change, one, roots) for one in found]
     return tuple(sorted(found, key=lambda one: (one.id, one.path)))
 
@@ -71,22 +73,15 @@ def _at_home(world: Workspace, change: CommitRange, one: Affected, roots: Collec
 
 
 def _in_root(
-    world: Workspace, change: CommitRange, changed: Collection[str], root: str
+    world: Workspace, change: CommitRange, changed: Collection[str], concern: Concern
 ) -> Iterable[Affected]:
-    old, new = _sides(world, change, root)
-    ids = {
-        side.names[path]
-        for side in (old, new)
-        for path in suspects(changed, side.prompts, side.others, root=root, links=side.links)
-    }
+    root, new, before = concern.root, concern.new, concern.before
     released = _released(changed, root)
-    if not ids and not released:
+    if not concern.ids and not released:
         return
-    known_as = {name: path for path, name in old.names.items()}
-    paths = {path: known_as.get(new.names[path], "") for path in new.paths(ids)}
-    tried = try_out(world, change.head, paths, root=root)
-    before = _read(world, change.base, old.paths(ids), root)
-    after = _read(world, change.head, [path for path, one in tried.items() if not one.problems], root)
+    tried = try_out(world, change, concern)
+    with open_entries(world.repo, (change.head, new.entries)) as (tree,):
+        after = read_all(tree, [path for path, one in tried.items() if not one.problems], root=root)
     for path, one in tried.items():
         name = new.names[path]
         known = next((prompt for prompt in after.prompts if prompt.path == path), None)
@@ -121,48 +116,6 @@ def _in_root(
             releases=name in released,
             moved=released.get(name, frozenset()),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    """The files under the root of one commit, as bytes: the prompts, and what they may include."""
-
-    prompts: Mapping[str, bytes]
-    others: Mapping[str, bytes]
-    names: Mapping[str, str]
-    links: frozenset[str]
-
-    def paths(self, ids: Collection[str]) -> list[str]:
-        return sorted(path for path, name in self.names.items() if name in ids)
-
-
-def _sides(world: Workspace, change: CommitRange, root: str) -> tuple[_Side, _Side]:
-    """Read both commits; a file that is in both is read once, and what releases and samples hold is not."""
-    trees = [world.repo.tree(commit, root) for commit in (change.base, change.head)]
-    kept = [{path: one for path, one in tree.items() if _may_concern(path, root)} for tree in trees]
-    contents = world.repo.read_many(
-        {one.oid for tree in kept for one in tree.values() if one.mode != "160000"}
-    )
-    old, new = (_side(tree, contents, root) for tree in kept)
-    return old, new
-
-
-def _side(tree: Mapping[str, TreeEntry], contents: Mapping[str, bytes], root: str) -> _Side:
-    files = {path: contents.get(one.oid, b"") for path, one in tree.items()}
-    prompts = {path: content for path, content in files.items() if holds_prompt(path, root)}
-    others = {path: content for path, content in files.items() if path not in prompts}
-    names = {path: guess_id(content, path) for path, content in prompts.items()}
-    links = frozenset(path for path, one in tree.items() if not one.is_file)
-    return _Side(prompts=prompts, others=others, names=names, links=links)
-
-
-def _may_concern(path: str, root: str) -> bool:
-    return not path.startswith(f"{folder(root)}/") and not path.endswith(SAMPLE_ENDS)
-
-
-def _read(world: Workspace, commit: str, paths: list[str], root: str) -> Prompts:
-    with open_paths(world.repo, commit) as tree:
-        return read_all(tree, paths, root=root)
 
 
 def _note(remark: Remark) -> Note:

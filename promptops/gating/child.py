@@ -5,21 +5,23 @@ It limits itself before it reads anything; who started it watches the clock. Not
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from promptops.errors import InvalidFile, PromptopsError
 from promptops.gating.policy import under
-from promptops.gating.tried import Remark, Tried, line_of
-from promptops.gitstore.trees import Tree, open_paths, read_prompt
+from promptops.gating.remarks import Remark, Tried, line_of
+from promptops.gitstore.repo import Repo, TreeEntry
+from promptops.gitstore.trees import Tree, open_entries, read_prompt
 from promptops.prompts.lint import lint
 from promptops.prompts.model import Prompt
 from promptops.prompts.render import render_sample
-from promptops.sampling import source_of
-from promptops.workspace import Workspace, open_workspace
+from promptops.samplesource import source_of
 
 MEMORY = 2 * 2**30  # bytes of address space; Python and its libraries take a quarter of it
 SHOWN = 3
@@ -27,16 +29,20 @@ SHOWN = 3
 
 def main() -> None:
     """Answer what is asked on the standard input, one JSON line a file, in order."""
+    gc.enable()
     asked = json.load(sys.stdin)
     _limit(asked["seconds"])
-    world = open_workspace(Path(asked["folder"]), {})
-    root = asked["root"]
-    for path, known in asked["paths"].items():
-        base = _base(world, known, root) if known else None
-        with open_paths(world.repo, asked["commit"]) as tree:
-            tried = _tried(world, tree, path, root, base)
-        sys.stdout.write(f"{line_of(tried)}\n")
-        sys.stdout.flush()
+    top, root = Path(asked["folder"]), asked["root"]
+    with open_entries(Repo.open(top), _end(asked["base"]), _end(asked["head"])) as (old, new):
+        for path, known in asked["paths"].items():
+            base = _base(old, known, root) if known else None
+            sys.stdout.write(f"{line_of(_tried(top, new, path, root, base))}\n")
+            sys.stdout.flush()
+
+
+def _end(asked: list[Any]) -> tuple[str, dict[str, TreeEntry]]:
+    commit, entries = asked
+    return commit, {path: TreeEntry(mode=mode, oid=oid) for path, mode, oid in entries}
 
 
 def _limit(seconds: int) -> None:
@@ -49,15 +55,14 @@ def _limit(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def _base(world: Workspace, path: str, root: str) -> Prompt | None:
-    with open_paths(world.repo, "HEAD") as tree:
-        try:
-            return read_prompt(tree, path, root=root)
-        except InvalidFile:
-            return None
+def _base(tree: Tree, path: str, root: str) -> Prompt | None:
+    try:
+        return read_prompt(tree, path, root=root)
+    except InvalidFile:
+        return None
 
 
-def _tried(world: Workspace, tree: Tree, path: str, root: str, base: Prompt | None) -> Tried:
+def _tried(top: Path, tree: Tree, path: str, root: str, base: Prompt | None) -> Tried:
     try:
         prompt = read_prompt(tree, path, root=root)
     except InvalidFile as error:
@@ -68,15 +73,15 @@ def _tried(world: Workspace, tree: Tree, path: str, root: str, base: Prompt | No
         for one in lint(prompt)
         if one.severity != "info"
     )
-    problems = () if base is None else tuple(_rendered(world, base, prompt))
+    problems = () if base is None else tuple(_rendered(top, base, prompt))
     return Tried(path=path, problems=problems, notes=notes)
 
 
-def _rendered(world: Workspace, base: Prompt, prompt: Prompt) -> Iterator[Remark]:
+def _rendered(top: Path, base: Prompt, prompt: Prompt) -> Iterator[Remark]:
     """Render every sample of the base; nothing of it leaves this process but what is wrong with the first few."""
     judged, shown = under(base, prompt), 0
     try:
-        for sample in source_of(judged, root=world.top):
+        for sample in source_of(judged, root=top):
             try:
                 render_sample(judged, sample)
             except PromptopsError as error:
@@ -86,7 +91,3 @@ def _rendered(world: Workspace, base: Prompt, prompt: Prompt) -> Iterator[Remark
                     return
     except PromptopsError:  # no samples, or none that can be read: the test says so, in its own words
         return
-
-
-if __name__ == "__main__":
-    main()

@@ -25,6 +25,7 @@ from promptops.gating.configured import after, rewritten, roots
 from promptops.gating.judging import Judge
 from promptops.gating.policy import loosened
 from promptops.gating.samples import eased
+from promptops.gating.sides import Ends, concern, unneeded
 from promptops.gating.world import base_world, brings_answers
 from promptops.gitstore.commitrange import (
     CommitRange,
@@ -79,9 +80,13 @@ async def gate(
     places = roots(here, merged)
     if wanted.head == "HEAD" and (words := _left_out(repo, places)):
         options.say(words)
-    with base_world(here, change, changed) as world:
+    ends = Ends.of(repo, change, places)
+    concerns = [concern(repo, change, changed, ends, root=root) for root in places]
+    spared = unneeded(concerns, here.config, changed)
+    files = {path: one for path, one in ends.base.items() if path not in spared}
+    with base_world(here, change, changed, files) as world:
         integrity = _integrity(world, change, places)
-        found = affected(world, change, changed, places)
+        found = affected(world, change, changed, concerns)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
         gated = [await _judged(judge, world, change, one) for one in found]
         return GateReport(

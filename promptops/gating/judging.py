@@ -19,7 +19,7 @@ from promptops.prompts.words import Token, marked
 from promptops.reading import Contender, frozen_contender
 from promptops.records import Release
 from promptops.report import Report, Side
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.scorers.defaults import default_scorers
 from promptops.workspace import Workspace
 

@@ -9,47 +9,39 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Iterator
 
+from promptops.gating.remarks import Remark, Tried
+from promptops.gating.sides import Concern, Side
 from promptops.gating.world import without_keys
+from promptops.gitstore.commitrange import CommitRange
 from promptops.workspace import Workspace
 
 SECONDS = 120
-
-
-class Remark(NamedTuple):
-    """One thing on a line of a file; plain, because the child starts faster without what reports are made of."""
-
-    level: Literal["error", "warning"]
-    path: str
-    line: int
-    column: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """One prompt file as the child found it: what is wrong with it, and what is worth a look."""
-
-    path: str
-    problems: tuple[Remark, ...] = ()
-    notes: tuple[Remark, ...] = ()
+# Nothing that is imported is garbage, and looking for some takes a tenth of the start.
+_PROGRAM = "import gc; gc.disable(); from promptops.gating.child import main; main()"
 
 
 def try_out(
-    world: Workspace, commit: str, paths: Mapping[str, str], *, root: str, seconds: int = SECONDS
+    world: Workspace, change: CommitRange, concern: Concern, *, seconds: int = SECONDS
 ) -> dict[str, Tried]:
-    """Read these prompt files of a commit and render the base's samples with them, each file once.
+    """Read the prompts that a change may concern and render the base's samples with them, each file once.
 
-    `paths` leads from each to the file that it is in the base, empty where it is new; `root` is their prompts folder.
     One that kills the process, or takes too long, is a problem of its own; the rest is tried without it.
     """
+    known_as = {name: path for path, name in concern.old.names.items()}
+    paths = {path: known_as.get(concern.new.names[path], "") for path in concern.new.paths(concern.ids)}
     found: dict[str, Tried] = {}
     while left := {path: base for path, base in paths.items() if path not in found}:
-        for one in _child(world, commit, left, root, seconds):
+        asked = {
+            "folder": str(world.top),
+            "root": concern.root,
+            "base": [change.base, _entries(concern.old, left.values())],
+            "head": [change.head, _entries(concern.new, left)],
+            "paths": left,
+            "seconds": seconds,
+        }
+        for one in _child(world, json.dumps(asked).encode(), seconds):
             found[one.path] = one
         unfinished = [path for path in left if path not in found]
         if unfinished:  # they are tried in order: the first of them is what it died of
@@ -59,20 +51,22 @@ def try_out(
     return found
 
 
-def _child(
-    world: Workspace, commit: str, paths: Mapping[str, str], root: str, seconds: int
-) -> Iterator[Tried]:
-    where = {"folder": str(world.folder), "commit": commit, "root": root}
-    asked = {**where, "paths": dict(paths), "seconds": seconds}
+def _entries(side: Side, paths: Iterable[str]) -> list[list[str]]:
+    """Return where git has these prompts and what they may include; anything else the child looks up by itself."""
+    wanted = [path for path in paths if path] + list(side.others)
+    return [[path, side.entries[path].mode, side.entries[path].oid] for path in wanted]
+
+
+def _child(world: Workspace, asked: bytes, seconds: int) -> Iterator[Tried]:
     # -I: neither the current folder nor a variable of the caller decides what is imported.
-    command = [sys.executable, "-I", "-m", "promptops.gating.child"]
+    command = [sys.executable, "-I", "-c", _PROGRAM]
     try:
         done = subprocess.run(
             command,
-            input=json.dumps(asked).encode(),
+            input=asked,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=Path(world.folder),
+            cwd=world.folder,
             env=without_keys(world.environ),
             timeout=2 * seconds,
             check=False,
@@ -87,8 +81,3 @@ def _child(
             problems=tuple(Remark(*one) for one in problems),
             notes=tuple(Remark(*one) for one in notes),
         )
-
-
-def line_of(tried: Tried) -> str:
-    """Return what the child prints of one file."""
-    return json.dumps([tried.path, tried.problems, tried.notes])

@@ -13,28 +13,28 @@ from pathlib import Path, PurePosixPath
 
 from promptops.gitstore.borrowed import borrowed
 from promptops.gitstore.commitrange import CommitRange
-from promptops.gitstore.releases import folder
+from promptops.gitstore.repo import TreeEntry
 from promptops.workspace import STATE, Workspace, open_workspace
 
 
 @contextmanager
-def base_world(here: Workspace, change: CommitRange, changed: Collection[str]) -> Iterator[Workspace]:
+def base_world(
+    here: Workspace,
+    change: CommitRange,
+    changed: Collection[str],
+    files: Mapping[str, TreeEntry],
+) -> Iterator[Workspace]:
     """Open the base for a while; `here` is the checkout with its configuration, `changed` are the paths of the change.
+
+    `files` are those of the base that somebody may look for.
 
     Raises:
         InvalidFile: the base's configuration has problems. RepoError: objects are missing.
     """
-    roots = [f"{root}/" for root in here.roots]
-    releases = tuple(f"{folder(root)}/" for root in here.roots)
-
-    def wanted(path: str) -> bool:
-        inside = (
-            not here.base or path.startswith(f"{here.base}/") or any(path.startswith(root) for root in roots)
-        )
-        return inside and not path.startswith(releases)
-
+    places = tuple(f"{place}/" for place in (here.base, *here.roots) if place)
+    inside = {path: one for path, one in files.items() if not here.base or path.startswith(places)}
     branch = here.config.release_branch or "main"
-    with borrowed(here.repo, change.base, branch=branch, wanted=wanted) as top:
+    with borrowed(here.repo, change.base, branch=branch, files=inside) as top:
         place = top / here.base
         place.mkdir(parents=True, exist_ok=True)
         if (state := _state(here, change, changed)) is not None:

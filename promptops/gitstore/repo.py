@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,13 +190,46 @@ class Repo:
 
     def tree_paths(self, commit: str, paths: Iterable[str]) -> dict[str, TreeEntry]:
         """Return these files of a commit, as far as it has them: path from the top → entry."""
-        raw = self.read("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, *paths)
-        found = {}
-        for row in raw.split(b"\0")[:-1]:
-            about, path = row.split(b"\t", 1)
-            mode, _, oid = about.decode().split(" ")
-            found[path.decode(errors="surrogateescape")] = TreeEntry(mode=mode, oid=oid)
+        rows = self._listed(commit, *paths, deep=True)
+        return {path: TreeEntry(mode=mode, oid=oid) for path, mode, oid in rows}
+
+    def files(self, commit: str, *, without: Collection[str]) -> dict[str, TreeEntry]:
+        """Return the files of a commit but those in some folders, whose trees are not read."""
+        found: dict[str, TreeEntry] = {}
+        above, whole = [""], list[str]()
+        while above:
+            for path, mode, oid in self._listed(commit, *filter(None, [above.pop()])):
+                if path in without:
+                    continue
+                if mode != "040000":
+                    found[path] = TreeEntry(mode=mode, oid=oid)
+                elif any(one.startswith(f"{path}/") for one in without):
+                    above.append(f"{path}/")
+                else:
+                    whole.append(f"{path}/")
+        for chunk in (whole[at : at + 200] for at in range(0, len(whole), 200)):
+            found |= self.tree_paths(commit, chunk)
         return found
+
+    def differences(self, one: str, other: str) -> dict[str, TreeEntry | None]:
+        """Return the files that differ between two commits as the other has them, None where it has not."""
+        asked = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--end-of-options")
+        fields = self.read(*asked, one, other).decode(errors="surrogateescape").split("\0")[:-1]
+        found: dict[str, TreeEntry | None] = {}
+        for about, path in zip(fields[::2], fields[1::2], strict=True):
+            _, mode, _, oid, _ = about.split(" ")
+            found[path] = None if mode == "000000" else TreeEntry(mode=mode, oid=oid)
+        return found
+
+    def _listed(self, commit: str, *paths: str, deep: bool = False) -> Iterator[tuple[str, str, str]]:
+        """Yield path, mode and object name of what `git ls-tree` lists, with `deep` the files of all folders."""
+        raw = self.read(
+            "ls-tree", *(["-r"] if deep else []), "-z", "--full-tree", "--end-of-options", commit, *paths
+        )
+        for row in raw.decode(errors="surrogateescape").split("\0")[:-1]:
+            about, path = row.split("\t", 1)
+            mode, _, oid = about.split(" ")
+            yield path, mode, oid
 
     def changed(self, *paths: str) -> dict[str, str]:
         """Return path → git's two letters (index, work tree) of what is not as in HEAD."""

@@ -170,14 +170,18 @@ def open_tree(repo: Repo, commit: str | None, root: str) -> Iterator[Tree]:
     entries = repo.tree(commit, root)
     with repo.objects() as objects:
         objects.read_many(entry.oid for path, entry in entries.items() if holds_prompt(path, root))
-        yield CommitTree(entries, objects, lambda path: repo.tree_paths(commit, [path]).get(path))
+        yield CommitTree(entries, objects, _looked_up(repo, commit))
 
 
 @contextmanager
-def open_paths(repo: Repo, commit: str) -> Iterator[Tree]:
-    """Open a commit to read a few files by name: what else it holds is not looked at."""
+def open_entries(repo: Repo, *ends: tuple[str, Mapping[str, TreeEntry]]) -> Iterator[tuple[Tree, ...]]:
+    """Open commits of which some entries are known to read a few files by name; others are looked up one by one."""
     with repo.objects() as objects:
-        yield CommitTree({}, objects, lambda path: repo.tree_paths(commit, [path]).get(path))
+        yield tuple(CommitTree(entries, objects, _looked_up(repo, commit)) for commit, entries in ends)
+
+
+def _looked_up(repo: Repo, commit: str) -> Callable[[str], TreeEntry | None]:
+    return lambda path: repo.tree_paths(commit, [path]).get(path)
 
 
 def prompts(repo: Repo, ref: str | None = None, *, root: str = "prompts") -> Prompts:

@@ -21,7 +21,7 @@ from promptops.releasing.base import Ground, check_not_behind, ground, push_bran
 from promptops.releasing.outcome import Outcome, already, moment_text, outcomes
 from promptops.releasing.pushing import Draft, Grounds, Landed, land
 from promptops.report import Report
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.succession import following
 from promptops.workspace import Workspace
 

@@ -16,7 +16,7 @@ from promptops.reading import Contender, frozen_contender
 from promptops.records import Evidence
 from promptops.releasing.targets import Target
 from promptops.report import Report, Side
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.workspace import Workspace
 
 

@@ -28,7 +28,7 @@ from promptops.reading import contender, live_contender
 from promptops.releasing.promote import Wish, promote
 from promptops.report import MetricLine, Report
 from promptops.runs.ledger import begin
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.workspace import Workspace, open_workspace
 
 Floats = NDArray[np.float64]

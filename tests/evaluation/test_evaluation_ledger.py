@@ -16,7 +16,7 @@ from promptops.evaluation.plan import Plan, make_plan
 from promptops.reading import contender
 from promptops.records import Arm, Evidence, SampleSet
 from promptops.runs.ledger import begin, read
-from promptops.sampling import source_of
+from promptops.samplesource import source_of
 from promptops.workspace import open_workspace
 
 PROMPT = """\

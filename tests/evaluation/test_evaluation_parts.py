@@ -20,7 +20,8 @@ from promptops.messages import Completion, Failure, ToolCall, Usage
 from promptops.ports import Scorer
 from promptops.prompts.model import GateSpec, GateWords, MessageSpec, PromptSpec, ScorerSpec
 from promptops.samples import Sample, Score
-from promptops.sampling import SampleSet, SampleSource
+from promptops.samplesource import SampleSource
+from promptops.sampling import SampleSet
 
 FAILED = Failure(kind="timeout", message="too late", attempts=4)
 

@@ -21,7 +21,8 @@ from promptops.evaluation.repeating import (
 )
 from promptops.messages import Completion, Failure, Usage
 from promptops.samples import Sample
-from promptops.sampling import SampleSet, SampleSource
+from promptops.samplesource import SampleSource
+from promptops.sampling import SampleSet
 
 NAN = math.nan
 

@@ -22,7 +22,8 @@ from promptops.rules import Policy, Rule
 from promptops.runs.journal import Journal
 from promptops.runs.replay import Progress
 from promptops.samples import Pair, Sample
-from promptops.sampling import SampleSet, SampleSource, survey
+from promptops.samplesource import SampleSource
+from promptops.sampling import SampleSet, survey
 
 SEED = "sha256:old:sha256:new"
 Make = Callable[[Iterable[dict[str, Any]]], SampleSet]
