@@ -29,10 +29,11 @@ class Asked(ABC):
         Raises:
             ProviderError: after all attempts. RunStopped: see `ask`.
         """
-        result = await self.ask(request, Tally())
+        tally = Tally()
+        result = await self.ask(request, tally)
         if isinstance(result, ProviderError):
             raise result
-        return result
+        return _with(tally, result)
 
     async def answer(self, request: Request, tally: Tally | None = None) -> Answer:
         """Answer, or say as a value, in one line, why there is no answer.
@@ -45,6 +46,10 @@ class Asked(ABC):
         tally = tally or Tally()
         result = await self.ask(request, tally)
         if isinstance(result, Completion):
-            return replace(result, attempts=tally.attempts, lost=tally.lost)
+            return _with(tally, result)
         message = " ".join(str(result).split())[:_LONGEST_MESSAGE]
         return Failure(kind=result.kind, message=message, attempts=tally.attempts, lost=tally.lost)
+
+
+def _with(tally: Tally, answer: Completion) -> Completion:
+    return replace(answer, attempts=tally.attempts, lost=tally.lost)

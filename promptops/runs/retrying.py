@@ -101,7 +101,7 @@ class Retrying:
         self._turns, self._price, self._tools = turns, price, tools
 
     async def ask(self, request: Request, tally: Tally) -> Result:
-        """Ask until there is an answer, or return what the last attempt came to."""
+        """Ask until there is an answer, or return what the last attempt came to; `tally` counts the attempts."""
         clock, deadline = self._tools.clock, self._patience.deadline
         spent, tried, last = 0.0, 0, ""
         while True:
@@ -110,7 +110,7 @@ class Retrying:
             tally.attempts += 1
             result = None
             try:
-                result = await self._try(request, attempt=tried, seconds=deadline - spent, last=last)
+                result = await self._try(request, seconds=deadline - spent, last=last)
             finally:
                 tally.lose(result)
                 told(result)
@@ -124,7 +124,7 @@ class Retrying:
             await self._tools.sleep(pause)
             spent += clock() - begun
 
-    async def _try(self, request: Request, *, attempt: int, seconds: float, last: str) -> Result:
+    async def _try(self, request: Request, *, seconds: float, last: str) -> Result:
         begun = self._tools.clock()
         try:
             async with asyncio.timeout(seconds) as limit:
@@ -140,7 +140,7 @@ class Retrying:
         cost = answer.cost
         if cost is None and self._price is not None:
             cost = self._price(answer.model, answer.usage)
-        return replace(answer, attempts=attempt, seconds=took, cost=cost)
+        return replace(answer, seconds=took, cost=cost)
 
     def _cost(self, request: Request, error: ProviderError) -> float | None:
         """Price an attempt that no answer came to, by what its provider counted."""
