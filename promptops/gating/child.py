@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from promptops.errors import InvalidFile, PromptopsError
+from promptops.gating.confined import confine
 from promptops.gating.policy import under
 from promptops.gating.remarks import Remark, Tried, line_of
 from promptops.gitstore.repo import Repo, TreeEntry
@@ -23,7 +23,6 @@ from promptops.prompts.model import Prompt
 from promptops.prompts.render import render_sample
 from promptops.samplesource import source_of
 
-MEMORY = 2 * 2**30  # bytes of address space; Python and its libraries take a quarter of it
 SHOWN = 3
 
 
@@ -31,7 +30,7 @@ def main() -> None:
     """Answer what is asked on the standard input, one JSON line a file, in order."""
     gc.enable()
     asked = json.load(sys.stdin)
-    _limit(asked["seconds"])
+    confine(asked["seconds"])
     top, root = Path(asked["folder"]), asked["root"]
     with open_entries(Repo.open(top), _end(asked["base"]), _end(asked["head"])) as (old, new):
         for path, known in asked["paths"].items():
@@ -43,16 +42,6 @@ def main() -> None:
 def _end(asked: list[Any]) -> tuple[str, dict[str, TreeEntry]]:
     commit, entries = asked
     return commit, {path: TreeEntry(mode=mode, oid=oid) for path, mode, oid in entries}
-
-
-def _limit(seconds: int) -> None:
-    """Have the system end this process when it takes too much; where it cannot, the one who waits does."""
-    if os.name == "nt":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def _base(tree: Tree, path: str, root: str) -> Prompt | None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 
-from promptops.gating.remarks import Remark, Tried
+from promptops.gating.remarks import Remark, Tried, read_line
 from promptops.gating.sides import Concern, Side
 from promptops.gating.world import without_keys
 from promptops.gitstore.commitrange import CommitRange
@@ -42,6 +42,8 @@ def try_out(
             "seconds": seconds,
         }
         for one in _child(world, json.dumps(asked).encode(), seconds):
+            if one.path not in left:
+                break  # nobody asked for it
             found[one.path] = one
         unfinished = [path for path in left if path not in found]
         if unfinished:  # they are tried in order: the first of them is what it died of
@@ -75,9 +77,6 @@ def _child(world: Workspace, asked: bytes, seconds: int) -> Iterator[Tried]:
     except subprocess.TimeoutExpired as error:
         printed = error.stdout or b""
     for line in printed.split(b"\n")[:-1]:
-        path, problems, notes = json.loads(line)
-        yield Tried(
-            path=path,
-            problems=tuple(Remark(*one) for one in problems),
-            notes=tuple(Remark(*one) for one in notes),
-        )
+        if (one := read_line(line)) is None:
+            return
+        yield one

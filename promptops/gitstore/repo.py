@@ -211,6 +211,11 @@ class Repo:
             found |= self.tree_paths(commit, chunk)
         return found
 
+    def folders(self, commit: str, folder: str) -> dict[str, str]:
+        """Return name → tree of the folders right in a folder of a commit; none where it has no such folder."""
+        rows = self._listed(commit, f"{folder}/")
+        return {path.rpartition("/")[2]: oid for path, mode, oid in rows if mode == "040000"}
+
     def differences(self, one: str, other: str) -> dict[str, TreeEntry | None]:
         """Return the files that differ between two commits as the other has them, None where it has not."""
         asked = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--end-of-options")
