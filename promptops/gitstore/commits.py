@@ -53,17 +53,9 @@ def commit_files(
     with alone(repo):
         finish_interrupted(repo, online=remote is not None)
         name = branch_to_move(repo, branch)
-        here = repo.rev_parse(f"refs/heads/{name}")
-        parent = expected_parent or here
-        if parent is None or (here is None and remote is None):
-            raise RepoError(f"no branch called {name!r} here; fetch it, or make a first commit")
-        if here != parent and remote is None:
-            raise moved(name)
         checked_out = name == repo.branch() and not repo.is_bare
         held = None if checked_out else held_by(repo, name)
-        if held and remote is None:
-            raise RepoError(held)
-        lands = here == parent and held is None
+        parent, lands = _parent(repo, name, expected_parent, held, pushed=remote is not None)
         if lands and checked_out:
             _check_free(repo, files)
         made = _build(repo, parent, files, message)
@@ -72,6 +64,21 @@ def commit_files(
         if remote is not None:
             note = _push(repo, note, remote)
         return _move_in(repo, note, checked_out=checked_out) if lands else done
+
+
+def _parent(
+    repo: Repo, name: str, expected: str | None, held: str | None, *, pushed: bool
+) -> tuple[str, bool]:
+    """Return the commit to build on, and whether the branch here follows: what is pushed does not need it to."""
+    here = repo.rev_parse(f"refs/heads/{name}")
+    parent = expected or here
+    if parent is None or (here is None and not pushed):
+        raise RepoError(f"no branch called {name!r} here; fetch it, or make a first commit")
+    if here != parent and not pushed:
+        raise moved(name)
+    if held and not pushed:
+        raise RepoError(held)
+    return parent, here == parent and held is None
 
 
 def _push(repo: Repo, note: Note, remote: str) -> Note:

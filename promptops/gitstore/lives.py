@@ -81,22 +81,19 @@ def lives(
             if match is None or (prompt is not None and match[1] != prompt):
                 continue
             until, after = later.get(path, (None, None))
-            later[path] = since, None
-            if entry is not None:
-                release, note = _read(contents.get(entry.oid, b""), path, commit)
-                later[path] = since, release
-                found.append(
-                    Life(
-                        prompt=match[1],
-                        path=path,
-                        release=release,
-                        commit=commit,
-                        since=since,
-                        until=until,
-                        next=after,
-                        note=note,
-                    )
-                )
+            release, note = _read(contents.get(entry.oid, b""), path, commit) if entry else (None, "")
+            later[path] = since, release
+            life = Life(
+                prompt=match[1],
+                path=path,
+                release=release,
+                commit=commit,
+                since=since,
+                until=until,
+                next=after,
+                note=note,
+            )
+            found += [life] if entry else []
     return found
 
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from promptops.errors import IntegrityError, InvalidInput, NotFound, RepoError, did_you_mean
 from promptops.gitstore.repo import Repo
-from promptops.gitstore.walk import Commit, states, walk
 from promptops.records import (
     Evidence,
     Release,
@@ -219,17 +218,6 @@ def read_releases(
     return Releases(root=root, files=files)
 
 
-def live(
-    repo: Repo, prompt: str, environment: str, ref: str | None, *, root: str = "prompts"
-) -> Release | None:
-    """Return what a ref says is live; `read_releases` answers more than one question at once.
-
-    Raises:
-        RepoError, InvalidFile, IntegrityError: as `Releases.live`.
-    """
-    return read_releases(repo, ref, root=root, prompt=prompt).live(prompt, environment)
-
-
 def next_version(prompt: str, *places: Releases) -> int:
     """Return the first number that none of these has; give the release branch and the branch to commit on."""
     return max((number for place in places for number in place.numbers(prompt)), default=0) + 1
@@ -260,26 +248,6 @@ def release_files(
             raise InvalidInput("this evidence is not the one that the release names")
         files[evidence_path(root, release.id, sha256(content))] = content
     return files
-
-
-def chain(
-    repo: Repo, prompt: str, environment: str, ref: str, *, root: str = "prompts"
-) -> list[tuple[Commit, Release]]:
-    """Return the releases that history holds, newest first, each with the commit that wrote it.
-
-    Raises:
-        RepoError: no such commit.
-        InvalidFile: a pointer of the past cannot be read.
-    """
-    path = pointer_path(root, prompt, environment)
-    written = []
-    for commit, state, before in states(walk(repo, ref, path)):
-        entry = state.get(path)
-        if entry is not None and all(old.get(path) != entry for old in before):
-            written.append((commit, entry.oid))
-    contents = repo.read_many(oid for _, oid in written)
-    rows = [(commit, parse_release(contents[oid], path=path)) for commit, oid in written]
-    return sorted(rows, key=lambda row: row[1].sequence, reverse=True)
 
 
 def folder(root: str) -> str:

@@ -11,10 +11,10 @@ from gitstore_help import copy_of, frozen, release, seen_by_the_gate
 
 from promptops.errors import IntegrityError, InvalidFile, InvalidInput, NotFound, RepoError
 from promptops.gitstore.commits import commit_files
-from promptops.gitstore.releases import chain, live, next_version, read_releases, release_files, release_ref
+from promptops.gitstore.releases import next_version, read_releases, release_files, release_ref
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.verify import Severity, verify
-from promptops.records import canonical, parse_release, sha256
+from promptops.records import Release, canonical, parse_release, sha256
 from promptops.succession import following
 
 FOLDER = "prompts/releases/greet"
@@ -32,6 +32,10 @@ def released(work, kept_repositories):
         release(top, frozen(2), "rollback")
 
     return copy_of(kept_repositories, "released", build, work)
+
+
+def live(repo: Repo, prompt: str, environment: str, ref: str | None) -> Release | None:
+    return read_releases(repo, ref, prompt=prompt).live(prompt, environment)
 
 
 def errors(top: Path, ref: str = "HEAD", *, since: str | None = None) -> list[str]:
@@ -106,16 +110,6 @@ def test_a_repository_without_a_commit_has_no_releases(tmp_path, git):
     ref = release_ref(repo)
     assert (ref.ref, ref.commit) == ("refs/heads/main", None)
     assert live(repo, "greet", "production", ref.commit) is None
-
-
-def test_the_chain_is_read_from_history(released):
-    rows = chain(Repo.open(released), "greet", "production", "HEAD")
-    assert [(commit.subject, one.sequence, one.version) for commit, one in rows] == [
-        ("rollback greet v2", 4, 2),
-        ("promote greet v3", 3, 3),
-        ("promote greet v2", 2, 2),
-        ("promote greet v1", 1, 1),
-    ]
 
 
 @pytest.mark.parametrize("configured", [None, "main"])
