@@ -20,7 +20,16 @@ from promptops.reports.gateparts import (
     way,
     wrong_files,
 )
-from promptops.reports.gateview import broke_most, examples, needs_words, ordered, remark, sentences, to_merge
+from promptops.reports.gateview import (
+    broke_most,
+    examples,
+    needs_words,
+    ordered,
+    remark,
+    remarks,
+    sentences,
+    to_merge,
+)
 
 MARKER = "<!-- promptops-gate -->"
 SHOWN_SENTENCES = 3
@@ -47,7 +56,7 @@ def comment(report: GateReport, *, limit: int = 65_536) -> str:
 
 
 def _remarks(report: GateReport, *, share: float) -> Section:
-    shown = [remark(note) for note in report.notes if note.level != "notice"]
+    shown = [remark(note) for note in remarks(report) if note.level != "notice"]
     return bullets(shown, share=share, label="Remarks on the change:")
 
 

@@ -34,6 +34,7 @@ from promptops.reports.gateview import (
     figures,
     ordered,
     remark,
+    remarks,
     sides,
     to_merge,
     untold,
@@ -61,7 +62,7 @@ def summary(report: GateReport, *, limit: int = LIMIT) -> str:
             share=0.8,
             cut=lambda left: f"\n{left} more prompts had no room here; `--json` has all of them.\n",
         ),
-        bullets([remark(note) for note in report.notes], share=1.0, label="Remarks on the change:"),
+        bullets([remark(note) for note in remarks(report)], share=1.0, label="Remarks on the change:"),
         foot(report),
     ]
     return fitted(sections, limit)

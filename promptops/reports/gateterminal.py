@@ -21,6 +21,7 @@ from promptops.reports.gateview import (
     needs_words,
     ordered,
     place,
+    remarks,
     sides,
     to_go_on,
     to_mend,
@@ -64,7 +65,7 @@ def print_gate(report: GateReport, console: Console) -> None:
     _print_way(console, *to_go_on(report))
     for prompt in ordered(report.prompts):
         _print_one(prompt, console)
-    for note in report.notes:
+    for note in remarks(report):
         print_line(console, _remark(note))
     for said in report.said:
         print_line(console, Text.assemble(("note: ", "yellow"), one_line(cut(said, LONG))))

@@ -122,13 +122,14 @@ def _saying(prompt: GatedPrompt) -> str:
 def needs_words(prompt: GatedPrompt) -> bool:
     """Whether a person has something to do or to think about; what simply passes has its row."""
     stands_out = prompt.exit_code != 0 or prompt.status == "released"
-    return bool(to_merge(prompt)[0]) or (stands_out and (len(prompt.said) > 1 or bool(prompt.diff)))
+    return bool(to_merge(prompt)[0]) or (stands_out and bool(sentences(prompt, 1) or prompt.diff))
 
 
 def sentences(prompt: GatedPrompt, most: int) -> list[str]:
-    """What is said about it and does not stand in its cell."""
-    told = prompt.report is None or not _numbers(prompt.report)
-    return [cut(text, LONG) for text in prompt.said[1 if told else 0 :][:most]]
+    """What is said about it and does not stand in its cell, or not as a whole."""
+    in_the_cell = prompt.report is None or not _numbers(prompt.report)
+    whole = in_the_cell and bool(prompt.said) and len(prompt.said[0]) <= SHORT
+    return [cut(text, LONG) for text in prompt.said[1 if whole else 0 :][:most]]
 
 
 def untold(prompt: GatedPrompt, most: int) -> list[str]:
@@ -218,8 +219,6 @@ def to_merge(prompt: GatedPrompt) -> tuple[str, list[str]]:
     """What must happen, and the commands of which one does it; nothing where nothing stands in the way."""
     commands = [cut(command, LONG) for command in prompt.commands[:SHOWN_REASONS]]
     match prompt.status:
-        case "broken":
-            return ("To merge: mend it, then" if commands else "To merge: mend it"), commands
         case "regression":
             return ("To merge: fix it, or an owner runs" if commands else "To merge: fix it"), commands
         case "inconclusive" if prompt.report is None and not commands:
@@ -246,6 +245,12 @@ def to_mend(report: GateReport) -> tuple[str, list[str]]:
     return "To merge: undo it in the commit that did it, as named by", [
         f"promptops verify --since {report.base[:12]}"
     ]
+
+
+def remarks(report: GateReport) -> list[Note]:
+    """The remarks on the change that no prompt's words repeat."""
+    told = {text for prompt in report.prompts for text in prompt.said}
+    return [note for note in report.notes if remark(note) not in told]
 
 
 def place(note: Note) -> str:

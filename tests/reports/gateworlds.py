@@ -173,7 +173,7 @@ EVERYTHING = gate(
     prompt(
         "refund-reply", "pass", report=BETTER, evidence="prompts/releases/refund-reply/evidence/4f2a.json"
     ),
-    prompt("torn", "broken", said=["prompts/torn.prompt.yaml:3:5: expected a number, got 'hot'"]),
+    prompt("torn", "broken", said=["prompts/torn.prompt.yaml:3: expected a number, got 'hot'"]),
     prompt("slow", "stopped", said=["openai did not answer for 120 s", "40 of 300 samples are answered"]),
     prompt("fresh", "new", baseline=None, said=["new: nothing is live"]),
     prompt("gone", "removed"),

@@ -29,9 +29,10 @@ from gateworlds import (
 from rich.console import Console
 
 from promptops.basis import Basis
-from promptops.gated import GateReport, Overruled
+from promptops.gated import GateReport, Note, Overruled
 from promptops.report import Side
 from promptops.reports.annotations import annotations
+from promptops.reports.escape import markdown as literal
 from promptops.reports.gatecomment import MARKER, comment
 from promptops.reports.gatesummary import summary
 from promptops.reports.gateterminal import print_gate
@@ -198,8 +199,18 @@ def test_words_keep_answers_in_order_that_are_written_from_right_to_left() -> No
 
 
 def test_several_ways_on_are_a_list() -> None:
-    shown = comment(gate(prompt("x", "broken", commands=["promptops lint x", "promptops diff x"])))
-    assert "To merge: mend it, then one of\n\n- `promptops lint x`\n- `promptops diff x`\n" in shown
+    shown = comment(gate(prompt("x", "regression", commands=["promptops lint x", "promptops diff x"])))
+    assert "or an owner runs one of\n\n- `promptops lint x`\n- `promptops diff x`\n" in shown
+
+
+def test_why_a_prompt_is_broken_is_said_once_and_whole() -> None:
+    short, long = "a: it is torn", f"a: {'it is torn, ' * 30}so mend it"
+    for words in (short, long):
+        note = Note(level="error", path="a", message=words.removeprefix("a: "))
+        shown = comment(gate(prompt("x", "broken", path="a", said=[words]), notes=[note]))
+        assert shown.count(literal(words)) == 1
+        assert ("#### x" in shown) == (words is long)
+        assert "Remarks" not in shown
 
 
 def test_one_command_is_named_however_many_prompts_could_not_be_tested() -> None:

@@ -133,6 +133,7 @@ def test_no_text_at_all_becomes_markup(text: str) -> None:
     assert comment(hostile(text)).encode("utf-8")
 
 
+@settings(deadline=None)
 @given(ALPHABET)
 def test_code_is_one_piece_of_code_in_a_table(text: str) -> None:
     found = page(f"| a |\n| --- |\n| {code(text)} |\n")
@@ -142,6 +143,7 @@ def test_code_is_one_piece_of_code_in_a_table(text: str) -> None:
     assert found.cells == [1, 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from("`~ a\n\\")), max_size=5))
 def test_no_line_ends_the_block_it_stands_in(lines: list[str]) -> None:
     found = page("\n".join(["before", "", *fence(lines), "", "after"]))

@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 from gateworlds import ATTACK, EVERYTHING, hostile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -48,6 +48,7 @@ def test_what_is_to_be_typed_stays_in_one_piece() -> None:
     assert screen.getvalue() == f"  To merge: fix it, or an owner runs\n    promptops {'x' * 60}\n"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.sampled_from(["::", " ::", "a ::", ":: ::"]))
 def test_no_line_begins_with_a_command_where_a_text_is_broken(before: int, sign: str) -> None:
     screen = Screen()
