@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_a_careless_edit_of_the_example_is_refused_and_a_better_one_passes(
     assert [one.code for one in ran[:-1]] == [0, 0, 0], ran
     assert ran[-1].code == code, ran[-1].out
     summary = (runner.temp / "job-summary.md").read_text(encoding="utf-8")
-    assert "language-id" in summary
+    assert "language-id" in html.unescape(summary)
     assert ("### ❌ promptops: 1 prompt got worse" in summary) is (code == 3)
 
 

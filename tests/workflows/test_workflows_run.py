@@ -36,6 +36,7 @@ def answer(request):
     return "sales" if hasty else message.split()[-1]
 """
 BASE = "github.event.merge_group.base_sha || format('refs/remotes/origin/{0}', github.base_ref)"
+TIP = "github.event.pull_request.head.sha || github.sha"
 OPEN = "Open its pull request, or say where"
 COMMENT = "Comment, or update the comment that is there"
 PLANTED = "import pathlib\npathlib.Path(__file__).with_name('planted').write_text('here')\n"
@@ -84,6 +85,7 @@ class Shop:
         workflow, place = self.workflow("gate"), self.check_out("refs/pull/1/merge")
         values = {BASE: "refs/remotes/origin/main", "steps.queue.outputs.trust": trust}
         values["github.sha"] = self.git("rev-parse", "HEAD", cwd=place)
+        values[TIP] = head
         ran = self.runner.run(step(workflow, "gate"), place, values)
         self.answer(workflow, {"github.event.pull_request.number": "1"}, head)
         return ran
@@ -93,7 +95,7 @@ class Shop:
         values |= {"github.token": "token", "needs.gate.outputs.comment": given.get("comment", "")}
         values |= {"needs.gate.outputs.affects": given.get("affects", "")}
         values |= {"needs.gate.outputs.code": given.get("code", ""), "inputs.commit": head}
-        values |= {"github.event.pull_request.head.sha || github.sha": head}
+        values |= {TIP: head}
         for name in (COMMENT, "Set the status"):
             done = self.runner.run(step(workflow, name), nowhere, values)
             assert done.code == 0, done.out
@@ -181,7 +183,7 @@ def test_the_change_that_brings_the_folder_finds_nothing_to_judge(shop: Shop) ->
     shop.pull_request()
     place, gate = shop.check_out("refs/pull/1/merge"), step(shop.workflow("gate"), "gate")
     values = {BASE: "refs/remotes/origin/main", "steps.queue.outputs.trust": ""}
-    values["github.sha"] = shop.git("rev-parse", "HEAD", cwd=place)
+    values |= dict.fromkeys(["github.sha", TIP], shop.git("rev-parse", "HEAD", cwd=place))
     ran = shop.runner.run({**gate, "env": {**gate["env"], "FOLDER": "new"}}, place, values)
     assert ran.code == 0, ran.out
 
@@ -204,6 +206,18 @@ def test_a_queued_change_from_a_fork_is_not_believed(
     assert shop.runner.run(step(shop.workflow("gate"), "queue"), shop.work, values).code == code
     assert shop.runner.outputs() == given
     assert shop.load("asked") == ["GET repos/acme/shop/pulls/12"]
+
+
+@pytest.mark.slow
+def test_a_merge_that_is_not_of_the_tip_earns_it_no_status(shop: Shop) -> None:
+    shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
+    shop.edit("README.md", "another shop\n")
+    shop.pull_request()
+    shop.edit(FILE, PROMPT.replace("careful", "quick"))
+    shop.git("push", "-q", "origin", "change", cwd=shop.work)
+    ran = shop.judge(shop.git("rev-parse", "change", cwd=shop.work))
+    assert (ran.code, shop.load("statuses")[-1]["state"]) == (2, "error")
+    assert "run this again" in ran.out
 
 
 @pytest.mark.slow
