@@ -54,9 +54,11 @@ class Checked:
             if self.again is not None
             else ""
         )
+        warnings = sum(one.severity == Severity.WARNING for one in self.findings)
+        but = f", but for {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
         if self.since is not None:
-            return f"every change of release files since {self.since} is as it was written{again}{left}"
-        return f"every release file and its history is as it was written{again}{left}"
+            return f"every change of release files since {self.since} is as it was written{but}{again}{left}"
+        return f"every release file and its history is as it was written{but}{again}{left}"
 
     def as_json(self) -> dict[str, Any]:
         rows = [

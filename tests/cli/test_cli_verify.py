@@ -384,6 +384,7 @@ def test_a_commit_that_people_have_looked_into_is_a_warning_with_what_they_say(c
     said = compared.run("verify")
     assert said.code == 0, said
     assert "looked into: undone by mistake" in said.out
+    assert "its history is as it was written, but for 3 warnings" in said.out
     assert {row["severity"] for row in rows(compared)} == {"warning"}
     (compared.path / FOLDER / "v1.yaml").unlink()
     compared.commit("Another one")
@@ -404,3 +405,23 @@ def test_a_step_that_people_looked_into_beforehand_passes_the_gate(compared: Pro
 def test_new_evidence_that_holds_too_little_is_no_success_in_ci(compared: Project) -> None:
     forge(compared, lambda values: values.pop("basis"))
     assert compared.run("verify", "--recompute", "--since", "HEAD~1").code == 2
+
+
+# a prompt that goes out of use
+
+
+def test_a_prompt_goes_out_of_use_with_its_file_and_its_releases_stay(project: Project) -> None:
+    start = project.git("rev-parse", "HEAD")
+    project.git("checkout", "-q", "-b", "change")
+    project.git("rm", "-q", PATH, SAMPLES)
+    project.commit("Take it out")
+    assert rows(project) == rows(project, "--since", start) == []
+    gated = project.run("gate", "--base", "main")
+    assert (gated.code, "its file is removed; v1 stays live" in gated.out) == (0, True)
+    project.git("checkout", "-q", "main")
+    project.git("merge", "-q", "change")
+    assert "no prompt file here any more" in project.run("status").out
+    assert "Be careful" in project.run("show", f"{ID}@production").out
+    project.git("rm", "-rq", "prompts/releases")
+    project.commit("Its releases too")
+    assert any("what was live is no longer" in row["message"] for row in rows(project))
