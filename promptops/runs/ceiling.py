@@ -16,6 +16,8 @@ from promptops.messages import Request, Usage
 MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 # What a chat format adds to every message and request: role, name, separators.
 _BETWEEN = 16
+# What a vendor adds of its own where there are tools, or a form of the answer: some hundred tokens at Anthropic.
+_EXPLAINED = 1000
 
 
 def most_tokens(request: Request) -> int | None:
@@ -32,6 +34,7 @@ def ceiling(request: Request, price: Callable[[str, Usage], float | None]) -> fl
     if written is None or text is None:
         return None
     read = len(text.encode("utf-8", "surrogatepass")) + _BETWEEN * (len(request.messages) + 1)
+    read += _EXPLAINED if request.tools or request.response_format is not None else 0
     return price(request.model, Usage(input_tokens=read, output_tokens=written))
 
 

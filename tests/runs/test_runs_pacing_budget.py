@@ -152,9 +152,8 @@ def test_a_request_with_max_tokens_has_a_ceiling_that_its_bytes_and_answers_are_
         (ceiling(question(max_tokens=100), cents) or 0) + 4
     )
     tool = ToolSpec(name="t", description="x" * 500, parameters={"type": "object"})
-    assert (
-        ceiling(Request(model="m", messages=(), parameters={"max_tokens": 1}, tools=(tool,)), cents) or 0
-    ) > 5
+    asked = Request(model="m", messages=(), parameters={"max_tokens": 1}, tools=(tool,))
+    assert (ceiling(asked, cents) or 0) > 5 + 5, "and what a vendor explains tools with"
 
 
 @pytest.mark.parametrize(
