@@ -239,3 +239,15 @@ def test_a_repository_without_a_prompt_is_ready_for_the_one_that_new_writes(empt
     (empty / ".github/workflows/promptops-gate.yml").unlink()
     assert run_in(empty, "init", "--ci", "github").code == 0
     assert (empty / ".github/workflows/promptops-gate.yml").read_bytes() == before
+
+
+def test_shellcheck_finds_nothing(written: Path, run_in: Run) -> None:
+    """In every script, also GitLab's; what is optional stays so, but words are always quoted."""
+    assert run_in(written, "init", "--ci", "gitlab").code == 0
+    jobs = yaml.safe_load((written / ".gitlab/promptops.yml").read_text(encoding="utf-8")).values()
+    scripts = [("bash", one["run"]) for flow in ours(written).values() for one in steps(flow) if "run" in one]
+    scripts += [("sh", "\n".join([*job.get("before_script", []), *job.get("script", [])])) for job in jobs]
+    for shell, script in scripts:
+        command = [tool("shellcheck"), "--shell", shell, "--enable=quote-safe-variables", "-"]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
