@@ -65,11 +65,10 @@ def gate(
     except PromptopsError as error:
         failed = _failed(error)
         _write(failed, files)
-        _annotate(failed, json=json)
+        _print(failed, json=json, terminal=False)  # there the error itself is said
         raise
     _write(found, files)
-    _show(found, json=json)
-    _annotate(found, json=json)
+    _print(found, json=json)
     sys.exit(found.exit_code())
 
 
@@ -118,20 +117,17 @@ def _text(found: GateReport, kind: str, *, there: int) -> str:
             return junit(found)
 
 
-def _show(found: GateReport, *, json: bool) -> None:
+def _print(found: GateReport, *, json: bool, terminal: bool = True) -> None:
     from promptops.cli.output import console, show_json
+    from promptops.reports.annotations import annotations
     from promptops.reports.gateterminal import print_gate
 
     if json:
         show_json(found.model_dump(mode="json", by_alias=True))
-    else:
+        return
+    if terminal:
         print_gate(found, console())
-
-
-def _annotate(found: GateReport, *, json: bool) -> None:
-    from promptops.reports.annotations import annotations
-
-    if not json and os.environ.get("GITHUB_ACTIONS") == "true":
+    if os.environ.get("GITHUB_ACTIONS") == "true":
         for row in annotations(found):
             sys.stdout.write(f"{row}\n")
 

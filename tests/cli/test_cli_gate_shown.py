@@ -83,6 +83,9 @@ def test_what_keeps_the_gate_from_judging_takes_the_place_of_an_earlier_answer(
         assert "did you mean main?" in text
         assert "passes" not in text
     assert files["markdown"].read_text().startswith("<!-- promptops-gate -->\n")
+    said = pull.run("gate", "--base", "mian", "--json")
+    assert (said.code, said.json["failed"], said.json["prompts"]) == (2, 2, [])
+    assert said.err.startswith("error: there is no commit")
 
 
 def test_what_ends_before_there_is_an_answer_leaves_no_earlier_one(

@@ -393,14 +393,19 @@ def test_a_change_that_brings_its_own_rules_along_says_so(project: Project) -> N
     assert "this change brings its own scorers, limits or gate along" in said.out
 
 
-def test_another_model_behind_the_same_name_ends_the_run(project: Project) -> None:
+def answered_by_another(project: Project, condition: str) -> None:
+    """Have another model answer behind the same name, under a condition."""
     project.edit(
         "    return right\n",
-        '    model = "small-2027" if "polite" in rule else "small-2026"\n'
+        f'    model = "small-2027" if {condition} else "small-2026"\n'
         '    return {"role": "assistant", "content": right, "model": model}\n',
         name="bots.py",
     )
     project.forget()
+
+
+def test_another_model_behind_the_same_name_ends_the_run(project: Project) -> None:
+    answered_by_another(project, '"polite" in rule')
     project.reword("polite")
     said = project.run("test")
     assert said.code == 7
@@ -412,13 +417,7 @@ def test_another_model_behind_the_same_name_ends_the_run(project: Project) -> No
 
 
 def test_a_model_that_changed_in_the_middle_is_named_when_all_have_answered(project: Project) -> None:
-    project.edit(
-        "    return right\n",
-        '    model = "small-2027" if "polite" in rule and "message 7" in message else "small-2026"\n'
-        '    return {"role": "assistant", "content": right, "model": model}\n',
-        name="bots.py",
-    )
-    project.forget()
+    answered_by_another(project, '"polite" in rule and "message 7" in message')
     project.reword("polite")
     said = project.run("test")
     assert said.code == 7
@@ -428,12 +427,6 @@ def test_a_model_that_changed_in_the_middle_is_named_when_all_have_answered(proj
 
 
 def test_two_models_that_both_answered_both_versions_are_no_change_between_them(project: Project) -> None:
-    project.edit(
-        "    return right\n",
-        '    model = "small-2027" if "message 7" in message else "small-2026"\n'
-        '    return {"role": "assistant", "content": right, "model": model}\n',
-        name="bots.py",
-    )
-    project.forget()
+    answered_by_another(project, '"message 7" in message')
     project.reword("polite")
     assert project.run("test").code != 7

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.reports.escape import many_lines, markdown, one_line
@@ -34,6 +34,7 @@ def test_no_line_of_many_is_a_command() -> None:
     assert many_lines("a\n\t::error::b\nc::d") == "a\n\t\\u{3a}:error::b\nc::d"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_a_line_is_one_line_and_printable(text: str) -> None:
     shown = one_line(text)
@@ -42,6 +43,7 @@ def test_a_line_is_one_line_and_printable(text: str) -> None:
     assert all(char in "\n\t" or unicodedata.category(char) != "Cc" for char in many_lines(text))
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab|<>`*_[]()#!@&~-:.\\{}\n\x1bw /")))
 def test_markdown_leaves_no_markup_mention_or_html(text: str) -> None:
     shown = re.sub(r"&#\d+;", "", markdown(text))
