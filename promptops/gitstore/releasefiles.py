@@ -47,6 +47,7 @@ class Place:
     environment: str | None
 
 
+@lru_cache(maxsize=100_000)
 def place_of(path: str, root: str) -> Place | None:
     """Return what a path says, None for one that no release file has."""
     match = _PATH.fullmatch(path.removeprefix(f"{folder(root)}/"))
@@ -85,8 +86,12 @@ class Reader:
 
     def pointers(self, files: State) -> dict[str, Release]:
         """Return path → pointer of one prompt's files."""
-        found = {path: self.pointer(path, entry) for path, entry in files.items() if _is_pointer(path)}
-        return {path: release for path, release in found.items() if release is not None}
+        found = {}
+        for path, entry in files.items():
+            place = place_of(path, self.root)
+            if place is not None and place.environment and (release := self.pointer(path, entry)) is not None:
+                found[path] = release
+        return found
 
     def version(self, files: State, prompt: str, number: int) -> Version | None:
         path = version_path(self.root, prompt, number)
@@ -114,11 +119,6 @@ class Reader:
             return Seen(sha256=sha256(content), wrong=tuple(_unreadable(path, error)))
         digest = sha256(content)
         return Seen(record=record, sha256=digest, wrong=tuple(_wrong(place, record, digest, exact=exact)))
-
-
-@lru_cache(maxsize=100_000)
-def _is_pointer(path: str) -> bool:
-    return path.endswith(".yaml") and re.search(r"/v[0-9]+\.yaml$", path) is None
 
 
 def _read(place: Place, content: bytes, path: str) -> tuple[Version | Release | Evidence, bool]:
