@@ -17,6 +17,7 @@ from promptops.gitstore.repo import Repo
 _BEHIND: Final = ("fetch first", "non-fast-forward", "stale info", "needs force")
 _RACE: Final = ("cannot lock ref", "incorrect old value", "failed to update ref", "reference already exists")
 _UNKNOWN: Final = "failed to report status"
+_HEAD = re.compile(r"^ref: refs/heads/(.+)\tHEAD$", re.MULTILINE)
 _SAME = re.compile(r"^=\t", re.MULTILINE)
 _REFUSED = re.compile(r"^!\t[^\t]*\t\[(?:remote )?(?:rejected|failure)\] ?\(?(.*?)\)?$", re.MULTILINE)
 
@@ -103,6 +104,21 @@ def has_taken(repo: Repo, commit: str, *, branch: str, remote: str, ask: bool) -
         return repo.is_ancestor(commit, fetch(repo, branch, remote=remote))
     except RepoError:
         return None
+
+
+def default_branch(repo: Repo, *, remote: str) -> str | None:
+    """Ask a remote which branch is its main one; None where it has no commit yet.
+
+    Raises:
+        RepoError: the remote could not be reached.
+    """
+    code, out, err = repo.attempt(
+        *_patience(repo), "ls-remote", "--symref", "--end-of-options", remote, "HEAD"
+    )
+    if code:
+        raise RepoError(f"asking {remote} for its main branch: {own_words(err or out)}")
+    match = _HEAD.search(out)
+    return match[1] if match else None
 
 
 def fetch(repo: Repo, branch: str, *, remote: str) -> str:

@@ -57,8 +57,8 @@ def release_ref(repo: Repo, configured: str | None = None) -> ReleaseRef:
     """Return the ref of the release branch.
 
     The remote's state of it where there is a remote, else the local branch; not configured, the remote's
-    default branch, else the local main or master, else the branch that is checked out. A checkout in CI that
-    has none of these (detached, one commit) is read as it is, with a note.
+    default branch, else the local main or master, else, where there is no remote, the branch that is checked
+    out. A clone that has none of these (of one branch only, or detached in CI) is read as it is, with a note.
 
     Raises:
         RepoError: the configured branch exists nowhere.
@@ -78,7 +78,7 @@ def release_ref(repo: Repo, configured: str | None = None) -> ReleaseRef:
         raise RepoError(
             f"release_branch: no branch called {configured!r}{hint}; fetch it, or correct promptops.yaml"
         )
-    if configured or current is None:
+    if configured or current is None or remote:
         note = f"the release branch {configured or ''} is not in this clone".replace("  ", " ")
         return ReleaseRef(ref="HEAD", commit=head, note=f"{note}: what is checked out decides what is live")
     return ReleaseRef(ref=f"refs/heads/{current}", commit=head)

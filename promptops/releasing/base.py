@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptops.errors import RepoError
 from promptops.gitstore.moving import branch_to_move
-from promptops.gitstore.push import fetch
+from promptops.gitstore.push import default_branch, fetch
 from promptops.gitstore.releases import ReleaseRef, Releases, next_version, read_releases, release_ref
 from promptops.records import Release
 from promptops.succession import link
@@ -58,17 +58,24 @@ def grounds(
 
 
 def where_live(workspace: Workspace, *, on_release: bool) -> ReleaseRef:
-    """Return the ref that says what is live; for a direct push one that a checkout in CI lacks is fetched.
+    """Return the ref that says what is live; for a direct push one that this clone lacks is fetched.
 
     Raises:
-        RepoError: there is no remote to push to, or the ref is in no clone and cannot be fetched.
+        RepoError: there is no remote to push to, or the ref is not here and cannot be fetched.
     """
-    repo, name = workspace.repo, workspace.config.release_branch
-    ref, remote = release_ref(repo, name), remote_to_push_to(workspace) if on_release else None
-    if remote and name and ref.branch is None:
-        fetch(repo, name, remote=remote)
-        return release_ref(repo, name)
-    return ref
+    repo = workspace.repo
+    ref = release_ref(repo, workspace.config.release_branch)
+    if not on_release:
+        return ref
+    remote = remote_to_push_to(workspace)
+    if ref.branch is not None:
+        return ref
+    name = workspace.config.release_branch or default_branch(repo, remote=remote)
+    if name is not None:
+        commit = fetch(repo, name, remote=remote)
+        return ReleaseRef(ref=f"refs/remotes/{remote}/{name}", commit=commit, remote=remote)
+    current = repo.branch()  # the remote is empty: what is checked out becomes its first branch
+    return ReleaseRef(ref=f"refs/heads/{current}", commit=ref.commit) if current else ref
 
 
 def remote_to_push_to(workspace: Workspace) -> str:

@@ -133,6 +133,14 @@ def test_without_a_remote_the_local_main_decides(work, git):
         release_ref(Repo.open(work), "trunc")
 
 
+def test_a_clone_without_the_remotes_main_branch_takes_no_other_for_it(work, origin, git, tmp_path):
+    git("push", "-q", "origin", "main:feature", cwd=work)
+    git("clone", "-q", "--single-branch", "-b", "feature", f"file://{origin}", "one", cwd=tmp_path)
+    ref = release_ref(Repo.open(tmp_path / "one"))
+    assert (ref.ref, ref.branch) == ("HEAD", None)
+    assert ref.note.startswith("the release branch is not in this clone")
+
+
 def test_a_detached_checkout_of_one_commit_decides_for_itself_and_says_so(work, git, tmp_path):
     git("init", "-q", "ci", cwd=tmp_path)
     git("remote", "add", "origin", f"file://{work}", cwd=tmp_path / "ci")

@@ -341,6 +341,31 @@ def test_the_pull_request_of_a_rollback_needs_no_key_and_no_model(bare: Path, ru
     assert run(top, "verify", "--since", "origin/main").code == 0
 
 
+@pytest.mark.parametrize("default", ["main", "trunk"])
+def test_a_clone_of_a_feature_branch_releases_on_the_main_one(origin: Remote, run: Run, default: str) -> None:
+    git(origin.bare, "branch", "feature", "main")
+    git(origin.bare, "branch", "-m", "main", default)
+    top = origin.clone("work", "--single-branch", "--branch", "feature")
+    here = run(top, "rollback", "greet-1")
+    assert "v1 is released in production on feature here; it takes effect on the release branch" in here.out
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, f"is live in production on {default} at origin" in said.out) == (0, True), said
+    assert live(origin.bare, ONE, default) == "v1 rollback 3"
+    assert live(origin.bare, ONE, "feature") == "v2 promote 2"
+
+
+def test_the_first_push_makes_an_empty_remotes_first_branch(bare: Path, run: Run) -> None:
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    git(top, "checkout", "-q", "-b", "trunk")
+    git(top, "branch", "-q", "-D", "main")
+    git(top, "remote", "remove", "origin")
+    git(bare.parent, "init", "-q", "--bare", "empty.git")
+    git(top, "remote", "add", "origin", f"file://{bare.parent / 'empty.git'}")
+    said = run(top, "rollback", ONE, "--push")
+    assert (said.code, "is live in production on trunk at origin" in said.out) == (0, True), said
+    assert live(bare.parent / "empty.git", ONE, "trunk") == "v1 rollback 3"
+
+
 def test_a_checkout_of_one_commit_in_ci_fetches_the_release_branch_that_it_lacks(
     origin: Remote, run: Run
 ) -> None:
