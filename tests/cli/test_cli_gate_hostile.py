@@ -123,7 +123,8 @@ def test_a_planted_python_scorer_never_runs(pull: Project, tmp_path: Path) -> No
     said = pull.run("gate", "--base", "main", "--json")
     assert not planted.exists()
     assert f"{ID}: scorer queue scores by another rule" in said.json["first"]
-    assert said.json["prompts"][0]["status"] != "pass" or said.json["prompts"][0]["report"]["metrics"]
+    means = {one["name"]: one["candidate_mean"] for one in said.json["prompts"][0]["report"]["metrics"]}
+    assert means["queue"] == pytest.approx(4 / 12), "scored by the base's scorer, not by one that gives 1"
 
 
 @pytest.mark.parametrize(

@@ -278,5 +278,6 @@ def hostile(text: str) -> GateReport:
         notes=[note, note.model_copy(update={"level": "warning", "path": ""})],
         said=[text],
         untrusted=True,
+        command=text,
         tool_version=text,
     )
