@@ -178,8 +178,13 @@ def _commit_tree(repo: Repo, tree: str, parent: str, text: Path) -> str:
     message = repo.write("stripspace", stdin=text.read_bytes())
     if not message:
         raise RepoError("the commit-msg hook left no message")
-    signed = ["-S"] if repo.line("config", "--type=bool", "--get", "commit.gpgsign") == "true" else []
+    signed = ["-S"] if signs(repo) else []
     return repo.write("commit-tree", *signed, "-p", parent, tree, stdin=f"{message}\n".encode())
+
+
+def signs(repo: Repo) -> bool:
+    """Return whether git is told to sign what is committed here."""
+    return repo.line("config", "--type=bool", "--get", "commit.gpgsign") == "true"
 
 
 def _move_in(repo: Repo, note: Note, *, checked_out: bool) -> Committed:

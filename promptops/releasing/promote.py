@@ -20,6 +20,7 @@ from promptops.records import Release, Version, canonical, sha256
 from promptops.releasing.base import Ground, check_not_behind, ground, push_branch
 from promptops.releasing.outcome import Outcome, already, moment_text, outcomes
 from promptops.releasing.pushing import Draft, Grounds, Landed, land
+from promptops.releasing.signing import check_signs
 from promptops.report import Report
 from promptops.samplesource import source_of
 from promptops.succession import following
@@ -58,6 +59,7 @@ async def promote(
         RunStopped: the test could not finish.
     """
     _check(wish)
+    check_signs(workspace, wish.environment)
     mended = mend(workspace.repo, online=wish.push)
     candidate = committed_prompt(workspace, reference)
     prompt = candidate.prompt

@@ -14,6 +14,7 @@ from promptops.gitstore.mending import Mended, mend
 from promptops.gitstore.releases import Releases, folder, pointer_path, read_releases
 from promptops.records import Release, Version
 from promptops.releasing.base import Ground, base_commit, check_not_behind, grounds, where_live
+from promptops.releasing.signing import check_signs
 from promptops.workspace import Workspace
 
 
@@ -77,8 +78,9 @@ def targets(workspace: Workspace, wish: Retreat) -> tuple[Target, ...]:
     Raises:
         NothingToDo: one is not live, or nothing was live before it.
         NotFound: no such prompt or version.
-        RepoError: this branch lacks a release of the release branch.
+        RepoError: this branch lacks a release of the release branch, or the release would lack a signature.
     """
+    check_signs(workspace, wish.environment)
     mended = mend(workspace.repo, online=wish.push)
     roots = _roots(workspace, wish)
     found = grounds(workspace, roots, branch=wish.branch, on_release=wish.push)

@@ -245,12 +245,23 @@ def test_releases_are_signed_from_when_the_base_wants_it(signed: Project) -> Non
     start = signed.commit()
     assert signed.run("promote", ID, "-m", "signed").code == 0
     assert [signed.run("verify", *words).code for words in ([], ["--since", start])] == [0, 0]
-    signed.git("config", "commit.gpgSign", "false")
     assert signed.run("rollback", ID, "-m", "unsigned").code == 0
+    signed.git("commit", "-q", "--amend", "--no-edit", "--no-gpg-sign")
     for words in ([], ["--since", start]):
         said = signed.run("verify", *words)
         assert said.code == 6
         assert "must be signed by one of keys/allowed_signers; its commit is not signed" in said.out
+
+
+@ssh
+def test_what_verify_would_refuse_unsigned_is_not_released(signed: Project) -> None:
+    signed.git("config", "commit.gpgSign", "false")
+    signed.reword("thorough")
+    before = signed.commit()
+    for words in (["promote", ID, "-m", "better"], ["rollback", f"{ID}@v1", "-m", "worse"]):
+        said = signed.run(*words)
+        assert (said.code, "git config commit.gpgSign true" in said.err) == (2, True), said
+    assert signed.git("rev-parse", "HEAD") == before
 
 
 @ssh
