@@ -1,6 +1,6 @@
 """What is live everywhere, in short: the pointers of some commits, without the versions and the evidence they name.
 
-A pointer that is remembered by its object's name is not read again: its bytes cannot have changed.
+What a prompt's folder of releases says is remembered by the name of its tree: no byte below it can have changed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _POINTER: Final = re.compile(
 )
 _EVIDENCE: Final = re.compile(rb"^evidence: (sha256:[0-9a-f]{64})\r?$", re.MULTILINE)
 _ROLLBACK: Final = re.compile(rb"^kind: rollback\r?$", re.MULTILINE)
+_FEW: Final = 50  # folders that are asked for by name; from more of them on, git is faster with all
 About = Callable[[Releases, Release], tuple[str, ...]]
 
 
@@ -40,13 +41,13 @@ class Standing:
         return cls(**{name: getattr(release, name) for name in names}, marks=marks)
 
     @classmethod
-    def recalled(cls, values: Any, path: str) -> Self | None:
-        """Read back what was remembered of the pointer at this path, None where it is something else."""
-        try:
-            known = {name: value for name, value in values.items() if name != "path"}
-            return cls(**{**known, "marks": tuple(known["marks"])}) if values["path"] == path else None
-        except (TypeError, KeyError, AttributeError):
-            return None
+    def recalled(cls, values: Any) -> Self:
+        """Read back what was remembered.
+
+        Raises:
+            TypeError, KeyError: it is something else.
+        """
+        return cls(**{**values, "marks": tuple(values["marks"])})
 
 
 Standings = dict[tuple[str, str], Standing]
@@ -56,7 +57,7 @@ Standings = dict[tuple[str, str], Standing]
 class Pointers:
     """Reads the pointers of some environments; `about` tells the marks of a release.
 
-    `before` is what was remembered, by object name; `now` takes what is to be.
+    `before` is what was remembered, by the trees of prompts' folders; `now` takes what is to be.
     """
 
     repo: Repo
@@ -75,31 +76,48 @@ class Pointers:
         """
         if ref is None:
             return {}
-        entries = self.repo.tree(ref, folder(self.root))
-        found = dict(_pointers(entries, self.root, self.environments))
-        known = {path: self._recall(path, entries[path].oid) for path in found}
-        new = {path: entries[path] for path, one in known.items() if one is None}
-        releases = _read(self.repo, entries, new, self.root)
-        known |= {path: self._read(releases, path, new[path].oid, *found[path]) for path in new}
-        return {found[path]: one for path, one in known.items() if one is not None}
+        trees = self.repo.folders(ref, folder(self.root))
+        found = {name: self._recall(name, tree) for name, tree in trees.items()}
+        found |= self._read(ref, {name: trees[name] for name, known in found.items() if known is None})
+        return {
+            (name, environment): one
+            for name, known in found.items()
+            for environment, one in (known or {}).items()
+        }
 
-    def _recall(self, path: str, oid: str) -> Standing | None:
-        values = self.now.get(oid) or self.before.get(oid)
-        known = Standing.recalled(values, path)
-        if known is not None:
-            self.now[oid] = values
+    def _recall(self, name: str, tree: str) -> Mapping[str, Standing] | None:
+        values: Any = self.now.get(tree) or self.before.get(tree)
+        try:
+            if (values["id"], values["environments"]) != (name, [*self.environments]):
+                return None
+            known = {environment: Standing.recalled(one) for environment, one in values["live"].items()}
+        except (TypeError, KeyError, AttributeError):
+            return None
+        self.now[tree] = values
         return known
 
-    def _read(
-        self, releases: Releases, path: str, oid: str, prompt: str, environment: str
-    ) -> Standing | None:
-        release = releases.live(prompt, environment)
-        if release is None:
-            return None
-        one = Standing.of(release, self.about(releases, release))
-        if release.kind != "rollback":  # whose marks rest on another file
-            self.now[oid] = {"path": path, **asdict(one), "marks": list(one.marks)}
-        return one
+    def _read(self, ref: str, trees: Mapping[str, str]) -> dict[str, dict[str, Standing]]:
+        """Read the pointers of these prompts, and remember them by the trees of their folders."""
+        if not trees:
+            return {}
+        shelf, found = folder(self.root), {name: dict[str, Standing]() for name in trees}
+        few = len(trees) <= _FEW
+        entries = self.repo.tree_paths(ref, [f"{shelf}/{name}/" for name in trees] if few else [f"{shelf}/"])
+        places = {
+            path: place
+            for path, place in _pointers(entries, self.root, self.environments)
+            if place[0] in trees
+        }
+        releases = _read(self.repo, entries, {path: entries[path] for path in places}, self.root)
+        for prompt, environment in places.values():
+            if (release := releases.live(prompt, environment)) is not None:
+                found[prompt][environment] = Standing.of(release, self.about(releases, release))
+        for name, live in found.items():
+            values = {
+                environment: {**asdict(one), "marks": list(one.marks)} for environment, one in live.items()
+            }
+            self.now[trees[name]] = {"id": name, "environments": [*self.environments], "live": values}
+        return found
 
 
 def _pointers(

@@ -131,13 +131,13 @@ def test_two_files_with_one_id_are_a_problem_also_from_memory(top: Path) -> None
         b"null",
         b'{"schema": 1}',
         b"\xff",
-        b'{"schema": "promptops.remembered/1", "readers": null, "files": {}}',
+        b'{"schema": "promptops.remembered/2", "readers": null, "files": {}}',
     ],
 )
 def test_a_memory_that_cannot_be_read_is_no_memory(top: Path, damage: bytes) -> None:
     memory(top).write_bytes(damage)
     assert look(top) == afresh(top)
-    assert json.loads(memory(top).read_text())["schema"] == "promptops.remembered/1"
+    assert json.loads(memory(top).read_text())["schema"] == "promptops.remembered/2"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_pointers_tell_what_is_live_as_all_release_files_do(work: Path, git: Git
     assert standing(work, environments=["staging"]) == {}
 
 
-def test_a_pointer_that_is_remembered_is_not_read_again(work: Path, git: Git) -> None:
+def test_what_a_folder_of_releases_says_is_remembered_and_not_read_again(work: Path, git: Git) -> None:
     released(work, git, 1)
     now: dict[str, Any] = {}
     found = standing(work, now=now)
@@ -217,7 +217,7 @@ def test_a_pointer_that_is_remembered_is_not_read_again(work: Path, git: Git) ->
     assert standing(work, before=before, now=again) == found
     assert again == now
     for one in before.values():
-        one["version"] = 77
+        one["live"]["production"]["version"] = 77
     assert standing(work, before=before)["greet", "production"].version == 77
     released(work, git, 2)
     assert standing(work, before=before)["greet", "production"].version == 2
@@ -225,16 +225,26 @@ def test_a_pointer_that_is_remembered_is_not_read_again(work: Path, git: Git) ->
 
 @pytest.mark.parametrize(
     "damage",
-    [None, 5, [], {}, {"path": "prompts/releases/greet/production.yaml"}, {"path": "elsewhere", "marks": []}],
+    [
+        None,
+        5,
+        [],
+        {},
+        {"id": "greet", "environments": ["production"]},
+        {"id": "greet", "environments": ["production"], "live": {"production": {"marks": []}}},
+        {"id": "greet", "environments": ["production"], "live": {"production": None}},
+        {"id": "other", "environments": ["production"], "live": {}},
+        {"id": "greet", "environments": ["staging"], "live": {}},
+    ],
 )
-def test_a_pointer_that_is_remembered_as_something_else_is_read(work: Path, git: Git, damage: Any) -> None:
+def test_what_is_remembered_of_something_else_is_read(work: Path, git: Git, damage: Any) -> None:
     released(work, git, 1)
     now: dict[str, Any] = {}
     found = standing(work, now=now)
     assert standing(work, before=dict.fromkeys(now, damage)) == found
 
 
-def test_a_rollback_is_looked_at_with_its_evidence_and_is_not_remembered(work: Path, git: Git) -> None:
+def test_a_rollback_is_looked_at_with_its_evidence_and_again_when_that_changes(work: Path, git: Git) -> None:
     for number in (1, 2):
         released(work, git, number)
     release(work, read_releases(Repo.open(work), "HEAD").version("greet", 1), "rollback")
@@ -245,7 +255,17 @@ def test_a_rollback_is_looked_at_with_its_evidence_and_is_not_remembered(work: P
         return (evidence.verdict,) if evidence else ()
 
     assert standing(work, about=about, now=now)["greet", "production"].marks == ("pass",)
-    assert now == {}
+    assert standing(work, about=about, before=now)["greet", "production"].marks == ("pass",)
+    git("rm", "-q", "-r", "prompts/releases/greet/evidence", cwd=work)
+    git("commit", "-q", "-m", "Take evidence away", cwd=work)
+    assert standing(work, about=about, before=now)["greet", "production"].marks == ()
+
+
+def test_many_folders_are_read_as_few_are(work: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    released(work, git, 1)
+    found = standing(work)
+    monkeypatch.setattr("promptops.gitstore.pointers._FEW", 0)
+    assert standing(work) == found != {}
 
 
 def test_pointers_that_are_not_here_are_an_error(work: Path, git: Git) -> None:
