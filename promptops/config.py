@@ -15,7 +15,7 @@ from promptops.addresses import header_problem, url_problem
 from promptops.documents import read_model
 from promptops.errors import KINDS, did_you_mean
 from promptops.keys import is_secret_name, literal_keys
-from promptops.prompts.model import Fraction, Written
+from promptops.prompts.written import Fraction, Written
 
 FILE_NAME = "promptops.yaml"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

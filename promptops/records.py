@@ -22,7 +22,7 @@ from promptops.errors import IntegrityError, InvalidFile, InvalidInput, Problem
 from promptops.nodes import Node, plain_data, read_nodes
 from promptops.prompts.canonical import digest as body_digest
 from promptops.prompts.canonical import property_order
-from promptops.prompts.model import ID_PATTERN
+from promptops.prompts.written import ID_PATTERN
 from promptops.writtenyaml import read_written
 from promptops.yamltext import write_yaml
 

@@ -15,15 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import promptops
 from promptops.errors import InvalidFile, Problem
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.trees import Looking, Prompts, Tree, WorkTree, prompts, read_prompt, twice
-from promptops.prompts.model import Prompt
 
-_SCHEMA: Final = "promptops.remembered/1"
+if TYPE_CHECKING:
+    from promptops.prompts.model import Prompt
+
+_SCHEMA: Final = "promptops.remembered/2"
 _READERS: Final = (
     "nodes.py",
     "documents.py",
@@ -70,7 +72,7 @@ def committed_sights(repo: Repo, ref: str, *, root: str) -> Sights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What was known `before`, and what is `now`: of prompt files by path, of pointers by their object's name."""
+    """What was known `before`, and what is `now`: of prompt files by path, of releases by the tree of their folder."""
 
     path: Path
     before: Mapping[str, Mapping[str, Any]]

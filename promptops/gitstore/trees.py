@@ -14,14 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from promptops.documents import decode
 from promptops.errors import InvalidFile, Problem, RepoError
 from promptops.gitstore.objects import Objects
 from promptops.gitstore.repo import Repo, TreeEntry
-from promptops.prompts.model import Prompt
 from promptops.prompts.paths import is_prompt_path, stem
+
+if TYPE_CHECKING:
+    from promptops.prompts.model import Prompt
 
 _MAX_LINKS: Final = 8
 _ID: Final = re.compile(rb"^id:[ \t]*[\"']?([a-z0-9][a-z0-9-]*)", re.MULTILINE)
@@ -51,10 +53,7 @@ class WorkTree:
     folders: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
 
     def paths(self, root: str) -> list[str]:
-        top = self.repo.work_tree
-        if top is None:
-            raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
-        found = []
+        top, found = self._top(), list[str]()
         for folder, folders, files in os.walk(top / root):
             place = os.path.relpath(folder, top).replace(os.sep, "/")
             before = "" if place == "." else f"{place}/"
@@ -63,9 +62,6 @@ class WorkTree:
         return sorted(found)
 
     def read(self, path: str) -> bytes | None:
-        top = self.repo.work_tree
-        if top is None:
-            raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
         place = normal(path)
         try:
             return self._real(place, path).read_bytes()
@@ -81,18 +77,21 @@ class WorkTree:
             InvalidFile: it leaves the repository.
         """
         before, _, name = place.rpartition("/")
-        folder = self._folder(before)
-        file = folder / name
-        real = file.resolve() if file.is_symlink() or not name else file
-        # What is no link is where its folder is.
-        if not (folder if real is file else real).is_relative_to(self._folder("")):
+        if before not in self.folders:
+            self.folders[before] = self._inside(self._top() / before, path)
+        file = self.folders[before] / name
+        return self._inside(file, path) if file.is_symlink() or not name else file
+
+    def _inside(self, place: Path, path: str) -> Path:
+        real = place.resolve()
+        if not real.is_relative_to(self._top().resolve()):
             raise _leaves(path)
         return real
 
-    def _folder(self, folder: str) -> Path:
-        if folder not in self.folders and self.repo.work_tree is not None:
-            self.folders[folder] = (self.repo.work_tree / folder).resolve()
-        return self.folders[folder]
+    def _top(self) -> Path:
+        if self.repo.work_tree is None:
+            raise RepoError("a bare repository has no work tree; name a commit: ID@HEAD")
+        return self.repo.work_tree
 
 
 @dataclass(frozen=True, slots=True)

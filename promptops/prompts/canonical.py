@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
 from promptops.canonicaljson import canonical_json
 from promptops.errors import InvalidInput
-from promptops.prompts.model import PromptSpec, ToolDef
 from promptops.risks import Approval, Risk
+
+if TYPE_CHECKING:
+    from promptops.prompts.model import PromptSpec, ToolDef
 
 
 def body(spec: PromptSpec, partials: Mapping[str, str]) -> dict[str, Any]:

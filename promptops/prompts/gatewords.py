@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from promptops.documents import Document
 from promptops.errors import Problem, did_you_mean
-from promptops.prompts.model import MEASURES, SCORER_KINDS, GateWords, fraction
+from promptops.prompts.model import MEASURES, SCORER_KINDS, GateWords
+from promptops.prompts.written import fraction
 
 Loc = tuple[str | int, ...]
 Scale = tuple[float, float]

@@ -21,10 +21,10 @@ from promptops.prompts.model import (
     PromptSpec,
     RubricSpec,
     ScorerSpec,
-    Written,
 )
 from promptops.prompts.rubrics import RUBRICS
 from promptops.prompts.schemas import schema_faults
+from promptops.prompts.written import Written
 from promptops.strictjson import NotJson, parse
 
 MARKS: Final = ("modelParameters", "testData", "evaluators", "responseFormat", "jsonSchema")

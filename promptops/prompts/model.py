@@ -5,34 +5,18 @@ Nothing here reads a file: text arrives as an argument, partials as a mapping.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from promptops.prompts.written import ID_PATTERN, Fraction, Written
 from promptops.risks import Approval, Risk
 
-ID_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 MODEL_PATTERN = r"^[A-Za-z0-9_.-]+/\S+$"
 TOOL_PATTERN = r"^[A-Za-z0-9_.-]{1,64}$"
-
-
-def fraction(value: Any) -> Any:
-    """Read `20%` as 0.2; numbers stay numbers, and neither true nor `inf%` is one."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        share = value.strip().endswith("%")
-        try:
-            read = float(value.strip().removesuffix("%")) / (100 if share else 1)
-        except ValueError:
-            return value
-        # Pydantic would take the text `inf` for a number.
-        return read if math.isfinite(read) else "not finite"
-    return value
 
 
 def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
@@ -46,7 +30,6 @@ def _matching(pattern: str, sentence: str) -> Callable[[str], str]:
     return check
 
 
-Fraction = Annotated[float, BeforeValidator(fraction)]
 PromptId = Annotated[str, WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]  # parse checks it
 ModelName = Annotated[
     str,
@@ -58,12 +41,6 @@ ToolName = Annotated[
     AfterValidator(_matching(TOOL_PATTERN, "expected letters, digits, _, . and -, at most 64")),
     WithJsonSchema({"type": "string", "pattern": TOOL_PATTERN}),
 ]
-
-
-class Written(BaseModel):
-    """What people write: unknown keys are problems, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class MessageSpec(Written):
@@ -203,7 +180,7 @@ class PromptSpec(Written):
     samples: list[str] | None = None
     scorers: dict[str, ScorerSpec] | None = None
     limits: dict[str, GateWords] = {}
-    gate: GateSpec = GateSpec()
+    gate: GateSpec = Field(default_factory=GateSpec)  # made when it is needed, with its validator
 
     @property
     def has_floor(self) -> bool:

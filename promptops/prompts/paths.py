@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import Final
 
-from promptops.prompts.model import ID_PATTERN
+from promptops.prompts.written import ID_PATTERN
 
 SUFFIXES: Final = (".prompt.yaml", ".prompt.yml")
 MAX_ID: Final = 100
