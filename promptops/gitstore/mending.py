@@ -158,22 +158,27 @@ def _follow(repo: Repo, note: Note) -> str:
 
 
 def take_back(repo: Repo, note: Note) -> None:
-    """Bring back the old files where index and work tree have those of the release, and HEAD does not."""
+    """Bring back the old files where index or work tree have those of the release, and HEAD does not."""
     if not repo.is_bare:
         head = repo.head()
-        unstage(repo, tuple(change for change in _mine(repo, note) if not _still(repo, head, change)))
+        begun = _mine(repo, note, begun=True)
+        unstage(repo, tuple(change for change in begun if not _still(repo, head, change)))
 
 
-def _mine(repo: Repo, note: Note) -> tuple[Change, ...]:
-    """Return the changes whose paths are, in index and work tree, as before the release or as it wrote them."""
+def _mine(repo: Repo, note: Note, *, begun: bool = False) -> tuple[Change, ...]:
+    """Return the changes whose paths are, in index and work tree, as before the release or as it wrote them.
+
+    With `begun` only those of which it has written something.
+    """
     paths = [change.path for change in note.changes]
     staged, there = repo.staged(*paths), lying(repo, paths)
-    return tuple(
-        change
-        for change in note.changes
-        if staged.get(change.path) in (change.old, change.new)
-        and there.get(change.path) in (None, change.old, change.new)
-    )
+    found = []
+    for change in note.changes:
+        index, file = staged.get(change.path), there.get(change.path)
+        theirs = index not in (change.old, change.new) or file not in (None, change.old, change.new)
+        if not theirs and not (begun and change.new not in (index, file)):
+            found.append(change)
+    return tuple(found)
 
 
 def _still(repo: Repo, head: str | None, change: Change) -> bool:

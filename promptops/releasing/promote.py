@@ -61,14 +61,25 @@ async def promote(
     _check(wish)
     check_signs(workspace, wish.environment)
     mended = mend(workspace.repo, online=wish.push)
+    outcome = await _promote(workspace, reference, wish, options, now, before_asking)
+    return replace(outcome, said=(mended.said, *outcome.said)) if mended else outcome
+
+
+async def _promote(
+    workspace: Workspace,
+    reference: str,
+    wish: Wish,
+    options: Options,
+    now: Callable[[], datetime],
+    before_asking: Callable[[Plan], None],
+) -> Outcome:
     candidate = committed_prompt(workspace, reference)
     prompt = candidate.prompt
     root = workspace.root_of(prompt.path)
     found = ground(workspace, prompt.id, root, branch=wish.branch, on_release=wish.push)
     pointer = check_not_behind(found, wish.environment)
-    first = (mended.said,) if mended else ()
     if pointer is not None and pointer.digest == prompt.digest:
-        return Outcome(prompt=prompt.id, environment=wish.environment, said=(*first, already(found, pointer)))
+        return Outcome(prompt=prompt.id, environment=wish.environment, said=(already(found, pointer),))
     live = found.live.live(prompt.id, workspace.config.live)
     baseline = frozen_contender(found.live, live) if live else None
     if baseline is None and not (wish.first or prompt.spec.has_floor):
@@ -97,7 +108,7 @@ async def promote(
     )
     (outcome,) = outcomes(landed)
     after = _file_elsewhere(workspace, landed, candidate) if wish.push and "@" not in reference else ()
-    return replace(outcome, said=(*first, *outcome.said, *after), report=report)
+    return replace(outcome, said=(*outcome.said, *after), report=report)
 
 
 def _file_elsewhere(workspace: Workspace, landed: Landed, candidate: Contender) -> tuple[str, ...]:

@@ -42,11 +42,23 @@ def rollback(
     """
     if wish.force and not wish.reason.strip():
         raise ConfigError('--force needs a reason: -m "why"')
+    found = _rollback(workspace, wanted, wish, now, tested or {})
+    if mended := wanted[0].mended:
+        return (replace(found[0], said=(mended, *found[0].said)), *found[1:])
+    return found
+
+
+def _rollback(
+    workspace: Workspace,
+    wanted: Sequence[Target],
+    wish: Retreat,
+    now: Callable[[], datetime],
+    tests: Mapping[str, Retest],
+) -> tuple[Outcome, ...]:
     there = tuple(_already(one) for one in wanted if one.is_there)
     moving = [one for one in wanted if not one.is_there]
     if not moving:
         return there
-    tests = tested or {}
     if refused := _refused(moving, wish, tests):
         return refused
     steps = [_step(one, tests.get(one.pointer.id), wish, at=moment_text(now())) for one in moving]
@@ -114,14 +126,12 @@ def _draft(workspace: Workspace, on: Grounds, steps: Sequence[_Step], wish: Retr
 
 def _told(outcome: Outcome, step: _Step) -> Outcome:
     report = step.test.report if step.test else None
-    first = (step.target.mended,) if step.target.mended else ()
-    return replace(outcome, said=(*first, outcome.said[0], step.how, *outcome.said[1:]), report=report)
+    return replace(outcome, said=(outcome.said[0], step.how, *outcome.said[1:]), report=report)
 
 
 def _already(target: Target) -> Outcome:
     said = already(target.found, target.pointer)
-    first = (target.mended,) if target.mended else ()
-    return Outcome(prompt=target.pointer.id, environment=target.pointer.environment, said=(*first, said))
+    return Outcome(prompt=target.pointer.id, environment=target.pointer.environment, said=(said,))
 
 
 def _refused(moving: Sequence[Target], wish: Retreat, tests: Mapping[str, Retest]) -> tuple[Outcome, ...]:

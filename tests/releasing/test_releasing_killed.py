@@ -96,6 +96,17 @@ def test_a_killed_direct_push_is_completed_by_a_rerun(bare: Path, run: Run, mome
     assert run(top, "verify").code == 0
 
 
+def test_what_a_kill_left_is_said_by_the_next_command_whatever_becomes_of_that(bare: Path, run: Run) -> None:
+    top = Remote(bare=bare, url=f"file://{bare}").clone("work")
+    kill(top, bare, "after the branch moved", "rollback", ONE)
+    failed = run(top, "rollback", "greet-1@v9")
+    assert (failed.code, failed.out) == (2, "")
+    refused = run(top, "promote", ONE)
+    assert refused.code == 4, refused
+    assert f"finished a release that had been interrupted: Roll {ONE} back to v1 in production" in refused.out
+    assert "interrupted" not in run(top, "promote", ONE).out, "once"
+
+
 @pytest.mark.parametrize("push", [False, True])
 def test_a_rollback_that_is_done_and_was_never_said_is_not_done_again(
     bare: Path, run: Run, *, push: bool
