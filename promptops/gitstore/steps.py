@@ -14,7 +14,7 @@ from promptops.gitstore.releasefiles import Place, Reader, other_baseline, place
 from promptops.gitstore.releases import folder
 from promptops.gitstore.repo import TreeEntry
 from promptops.gitstore.walk import Commit, Shelves, State, shelf_of, shelf_states
-from promptops.records import Previous, Release
+from promptops.records import Previous, Release, Version
 from promptops.succession import illegal_step, link
 
 
@@ -41,16 +41,15 @@ class _Step:
 class Steps:
     """Judges commits; `at_once` are those that stand for several, because a shallow clone hides what they join.
 
-    What was live and may not be dropped by a merge: `start`, the files of the commit from which on is judged; without
-    one, what stood on the branch itself, whose commits are its `line`. `final` is the environment that takes no
-    evidence over from another one. `releases` collects path and commit of every release that was judged.
+    `start` are the files of the commit from which on is judged: no merge may drop what is live there. `final` is the
+    environment that takes no evidence over from another one. `releases` collects path and commit of every release that
+    was judged.
     """
 
     reader: Reader
     final: str = ""
     at_once: frozenset[str] = frozenset()
     start: Shelves | None = None
-    line: frozenset[str] = frozenset()
     releases: list[tuple[str, str]] = field(default_factory=list)
     _records: dict[str, Release] = field(default_factory=dict)
 
@@ -171,33 +170,45 @@ class Steps:
                 message = f"{message}, from sequence {lost.sequence}; use promptops rollback"
                 yield error(path, message, commit.oid)
                 return
-        if self._was_live(step, path, entry):
-            message = (
-                f"as it was released was dropped by a merge of {_who(commit)}, for what another branch has"
-            )
-            yield error(path, f"{message}: take it as it was, and promote again", commit.oid)
+        if self._was_live(step, path, kept, entry):
+            message = f"as it was released was dropped by a merge of {_who(commit)}"
+            yield error(path, f"{message}, for what another branch has: take it as it was", commit.oid)
         else:
             message = "both branches had released; the merge kept one and dropped the other: promote it again"
             yield warning(path, message, commit.oid)
 
-    def _was_live(self, step: _Step, path: str, entry: TreeEntry) -> bool:
+    def _was_live(self, step: _Step, path: str, kept: Release | None, entry: TreeEntry) -> bool:
+        """Whether what a merge dropped was live for certain: which of two branches was, no history tells by itself.
+
+        The start has it; or the releases that were kept rest on this version; or they begin anew beside a longer row,
+        which only a first release can do without a test.
+        """
         if self.start is not None:
             return self.start.get(shelf_of(path, folder(self.reader.root)), {}).get(path) == entry
-        return step.commit.oid in self.line and step.before.get(path) == entry
+        lost = self.reader.look(path, entry).record
+        if isinstance(lost, Version):
+            pointers = self.reader.pointers(step.files).values()
+            released = ((one.version, one.digest) for pointer in pointers for one in self._chain(pointer))
+            return (lost.version, lost.digest) in released
+        if kept is None or not isinstance(lost, Release) or kept.sequence >= lost.sequence:
+            return False
+        *_, earliest = self._chain(kept)
+        return earliest.sequence == 1 and not self._leads_to(earliest, lost)
+
+    def _chain(self, release: Release) -> Iterator[Release]:
+        """Yield a record and those behind it, as far as they are in sight."""
+        at: Release | None = release
+        while at is not None:
+            yield at
+            at = self._records.get(f"sha256:{at.previous.sha256}") if at.previous else None
 
     def _leads_to(self, old: Release, new: Release) -> bool:
         """Whether the chain of records behind `new` holds `old`; where it goes out of sight, by the numbers."""
-        at = new
-        while at.sequence > old.sequence:
-            if at.previous is None:
-                return False
-            if at.previous.sequence == old.sequence:
-                return at.previous == link(old)
-            behind = self._records.get(f"sha256:{at.previous.sha256}")
-            if behind is None:
-                return True
-            at = behind
-        return at == old
+        for at in self._chain(new):
+            if at.sequence <= old.sequence:
+                return at == old
+            hidden = at.previous
+        return hidden is not None and (hidden.sequence > old.sequence or hidden == link(old))
 
 
 def _changed(

@@ -135,9 +135,7 @@ def _committed(
         reader = Reader(root=root, content=objects.read)
         for name in sorted(files):
             yield from _shelf(reader, files[name], final)
-        steps = Steps(
-            reader=reader, final=final, at_once=history.at_once, start=history.start, line=history.line
-        )
+        steps = Steps(reader=reader, final=final, at_once=history.at_once, start=history.start)
         yield from steps.check(history.commits, history.before)
     if history.hidden:
         yield unchecked(folder(root), f"{history.hidden}; {_DEEPER}")
@@ -148,13 +146,12 @@ def _committed(
 class _History:
     """The commits to judge; `before` are the files of those they stand on, `hidden` says what is out of sight.
 
-    `start` are the files of the commit from which on is judged, `line` the commits of the branch itself where none is.
+    `start` are the files of the commit from which on is judged.
     """
 
     commits: list[Commit]
     before: Mapping[str, Shelves]
     start: Shelves | None = None
-    line: frozenset[str] = frozenset()
     at_once: frozenset[str] = frozenset()
     hidden: str = ""
 
@@ -163,9 +160,8 @@ def _history(repo: Repo, objects: Objects, commit: str, root: str, start: str | 
     top = folder(root)
     commits = walk(repo, commit, top, since=start)
     if start is None:
-        line = repo.read("rev-list", "--first-parent", commit).decode().split()
         hidden = "what was done before this shallow clone begins is not here" if repo.is_shallow else ""
-        return _History(commits=commits, before={}, line=frozenset(line), hidden=hidden)
+        return _History(commits=commits, before={}, hidden=hidden)
     return _since(repo, objects, commits, commit, start, top)
 
 

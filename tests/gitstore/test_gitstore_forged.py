@@ -181,11 +181,12 @@ def test_a_release_of_ones_own_branch_may_give_way_to_what_is_live(released: Pat
     git("checkout", "-q", "main", "--", FOLDER, cwd=released)
     commit(released, git)
     assert errors(released, "", since="main") == []
-    git("checkout", "-q", "main", cwd=released)
-    git("merge", "-q", "--no-ff", "-m", "Join", "side", cwd=released)
-    found = verify(Repo.open(released))
-    assert {one.severity for one in found} == {Severity.WARNING}
-    assert all("promote it again" in one.message for one in found)
+    for place, words in (("side", ["--ff-only", "side"]), ("main", ["--no-ff", "-m", "Join", "side"])):
+        git("checkout", "-q", place, cwd=released)
+        git("merge", "-q", *words, cwd=released)
+        found = verify(Repo.open(released))
+        assert {one.severity for one in found} == {Severity.WARNING}
+        assert all("promote it again" in one.message for one in found)
 
 
 # git itself
