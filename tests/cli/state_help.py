@@ -59,6 +59,8 @@ class Served:
         self.slow = 0.02  # seconds, the longest
         self.rung = threading.Event()
         self.ring_at: int | None = None
+        self.goes_on = threading.Event()  # cleared: answers wait
+        self.goes_on.set()
         self._guard = threading.Lock()
         self.url = ""
 
@@ -72,6 +74,7 @@ class Served:
             self.asked.append((self.process, question))
             if self.ring_at is not None and len(self.asked) >= self.ring_at:
                 self.rung.set()
+        assert self.goes_on.wait(30)
         dice = hashlib.sha256(question.encode()).digest()
         time.sleep(dice[0] / 256 * self.slow)
         right = messages[-1]["content"].split()[-1]
@@ -270,8 +273,8 @@ class Zygote:
 
     @property
     def said(self) -> str:
-        """What the last program printed, on both streams."""
-        return self.output.read_text()
+        """What the last program has printed, on both streams."""
+        return self.output.read_text() if self.output.exists() else ""
 
     def close(self) -> None:
         self._process.kill()

@@ -88,10 +88,13 @@ def test_of_two_at_once_the_second_waits_and_nothing_is_asked_twice(
     server.ring_at = 10
     zygotes[0].start(repo, "test", ID)
     assert server.rung.wait(30)
+    server.goes_on.clear()
     zygotes[1].start(repo, "test", ID)
+    while "another promptops is running this test" not in zygotes[1].said:
+        assert not zygotes[1].is_over(0.05), zygotes[1].said
+    server.goes_on.set()
     assert [one.wait() for one in zygotes] == [3, 3], [one.said for one in zygotes]
     assert server.count() == 2 * N
-    assert "another promptops is running this test" in zygotes[1].said
     assert "REGRESSION" in zygotes[0].said
     assert "REGRESSION" in zygotes[1].said
 
@@ -101,7 +104,8 @@ def test_different_tests_at_once_share_a_cache_that_stays_whole(
 ) -> None:
     zygotes[0].start(repo, "test", ID)
     zygotes[1].start(repo, "test", ID, "--sequential")
-    assert [one.wait() for one in zygotes] == [3, 3], [one.said for one in zygotes]
+    # Whose look is the second one is judged more strictly, and may not be sure.
+    assert {one.wait() for one in zygotes} <= {3, 4}, [one.said for one in zygotes]
     connection = sqlite3.connect(repo / ".promptops/cache.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("SELECT count(*) FROM answers").fetchone() == (2 * N,)
