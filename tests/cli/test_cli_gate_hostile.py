@@ -88,7 +88,7 @@ def test_only_the_bases_server_is_asked_and_sees_only_its_key(
     for name in ("comment.md", "junit.xml"):
         assert KEY not in (pull.path.parent / name).read_text()
     assert KEY.encode() not in everything(pull.path / ".promptops")
-    assert "promptops.yaml: is changed; the base's holds" in said.out
+    assert "promptops.yaml: providers.api.base_url is changed; the base's holds here" in said.out
 
 
 @pytest.mark.parametrize(
