@@ -103,7 +103,8 @@ class Judge:
             self.before_asking(plan)
             report = await evaluate(plan, self.options)
         except (RunStopped, ConfigError) as error:
-            self.stopped[provider] = one.id
+            if not self.options.recorded:  # an answer that was not recorded says nothing of the next prompt's
+                self.stopped[provider] = one.id
             return _stopped(shown, str(error))
         return _reported(shown, report, self._firm(plan))
 

@@ -116,6 +116,25 @@ def test_where_a_test_here_is_all_that_counts_no_way_round_it_is_named(how: str,
     assert words in only(found)["said"][-1]
 
 
+def test_a_prompt_whose_answers_are_recorded_is_judged_beside_one_whose_are_not(project: Project) -> None:
+    project.git("branch", "-M", "main")
+    text = (project.path / PATH).read_text().replace("Answer", "Alpha: answer")
+    project.write("prompts/alpha.prompt.yaml", text)
+    project.write("prompts/alpha.samples.jsonl", (project.path / SAMPLES).read_text())
+    project.commit()
+    project.git("checkout", "-q", "-b", "change")
+    project.reword("quick")
+    project.edit("careful", "quick", name="prompts/alpha.prompt.yaml")
+    project.commit()
+    assert project.run("test", ID).code == 3
+    code, found = gated(project, "--recorded")
+    assert [(one["id"], one["status"]) for one in found["prompts"]] == [
+        ("alpha", "stopped"),
+        (ID, "regression"),
+    ]
+    assert code == 3
+
+
 def test_evidence_of_other_samples_does_not_stand(pull: Project) -> None:
     pull.reword("hasty")
     pull.keep_samples(30)
