@@ -145,8 +145,14 @@ def in_ci(environ: Mapping[str, str]) -> bool:
 
 
 def _present(workspace: Workspace) -> list[str]:
-    """The digests of what can be read of the work tree's prompts: nobody knows how often they were tested."""
-    found = [prompts(workspace.repo, None, root=root).prompts for root in workspace.roots]
+    """The digests of what can be read of the prompts here: nobody knows how often they were tested.
+
+    Those of HEAD where no file of any is written out: in a sparse checkout, or in the base that a change is judged in.
+    """
+    for ref in (None, workspace.repo.head()):
+        found = [prompts(workspace.repo, ref, root=root).prompts for root in workspace.roots]
+        if any(found) or ref is not None:
+            break
     return [prompt.digest for here in found for prompt in here]
 
 

@@ -36,7 +36,8 @@ def base_world(
     branch = here.config.release_branch or "main"
     with borrowed(here.repo, change.base, branch=branch, files=inside) as top:
         place = top / here.base
-        place.mkdir(parents=True, exist_ok=True)
+        for folder in (here.base, *here.roots):  # by which it is found, also with nothing in them
+            (top / folder).mkdir(parents=True, exist_ok=True)
         if (state := _state(here, change, changed)) is not None:
             state.mkdir(parents=True, exist_ok=True)
             (place / STATE).symlink_to(state, target_is_directory=True)

@@ -52,6 +52,19 @@ def plan(folder: Path) -> Plan:
     return replace(found, digests={**found.digests, "baseline": BASE, "candidate": NEW})
 
 
+@pytest.mark.parametrize("written", [True, False])
+def test_a_prompt_that_was_there_when_the_ledger_began_may_have_been_tested_before(
+    folder: Path, written: bool
+) -> None:
+    for words in (["add", "-A"], ["commit", "-qm", "A prompt"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    found = plan_in(folder)
+    if not written:  # as in a sparse checkout
+        (folder / "prompts/p.prompt.yaml").unlink()
+    take_look(replace(found, digests={**found.digests, "baseline": BASE}), begun="1", asked=True)
+    assert read(found.workspace.state).present == {found.candidate.prompt.digest}
+
+
 def other(plan: Plan, number: int) -> Plan:
     """The same question, in another run: with other samples, say."""
     return replace(plan, digests={**plan.digests, "samples": f"sha256:{number:064d}"})

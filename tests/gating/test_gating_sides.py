@@ -9,8 +9,10 @@ import pytest
 
 from promptops.config import parse_config
 from promptops.gating.sides import Ends, concern, unneeded
+from promptops.gating.world import base_world
 from promptops.gitstore.commitrange import CommitRange
 from promptops.gitstore.repo import Repo
+from promptops.workspace import committed_workspace
 
 PROMPT = "model: openai/x\nmessages:\n  - {role: user, content: 'Hello {{ name }}'}\n"
 CONFIG = "prompts: [prompts]\n"
@@ -119,3 +121,13 @@ def test_nothing_is_left_out_where_code_of_the_base_could_read_it(top: Path, whe
     write(top, "prompts/a.prompt.yaml", prompt)
     commit(top)
     assert left_out(top, {"prompts/a.prompt.yaml": f"{prompt}# more\n"}, config) == frozenset()
+
+
+def test_the_base_is_where_it_was_also_with_no_file_in_it(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    write(tmp_path, "service/prompts/a.prompt.yaml", PROMPT)
+    base = commit(tmp_path)
+    here = committed_workspace(Repo.open(tmp_path), base, tmp_path / "service", {})
+    with base_world(here, CommitRange(base=base, fork=base, head=base), [], {}) as world:
+        assert (world.base, world.roots, world.repo.head()) == ("service", here.roots, base)
+        assert world.state.resolve() == here.state.resolve()
