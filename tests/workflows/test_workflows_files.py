@@ -106,6 +106,13 @@ def test_a_configuration_in_a_folder_is_found_from_the_top(empty: Path, run_in: 
     assert (environment["default"], environment["options"]) == ("live", ["staging", "live"])
 
 
+def test_of_several_rollbacks_none_is_dropped_while_it_waits(written: Path) -> None:
+    """GitHub keeps one waiting run of a group, the last."""
+    for name in ("rollback", "released"):
+        group = read(written / f".github/workflows/promptops-{name}.yml")["concurrency"]["group"]
+        assert re.search(r"github\.(run_id|sha)", group), name
+
+
 def test_the_vendors_keys_are_those_that_are_read() -> None:
     assert VENDORS_KEYS.keys() == _VENDORS.keys()
     assert all(key in _VENDORS[name].key_variables for name, key in VENDORS_KEYS.items())
