@@ -226,6 +226,7 @@ def test_a_gate_that_is_told_so_believes_no_evidence(shop: Shop) -> None:
     assert "from outside" in shop.load("comments")[0]["body"]
 
 
+@pytest.mark.slow
 def test_a_tip_that_is_a_merge_hides_nothing(shop: Shop) -> None:
     """A branch whose last commit merges main into it looks like a merge ref, and has its own work as first parent."""
     shop.git("checkout", "-q", "-b", "change", cwd=shop.work)
