@@ -14,8 +14,8 @@ import importlib
 import inspect
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,8 @@ async def _outcome(answer: Awaitable[Any]) -> tuple[Any, BaseException | None]:
 def load_target(target: str, *, root: Path) -> Target:
     """Return the function that `module:function` names, looked up from `root` first.
 
-    `root` goes to the front of `sys.path` and stays there: what the function imports later is found as well.
+    `root` stays on `sys.path`, at its end: what the function imports later is found as well, and no file there
+    stands in the way of what this program imports later.
 
     Raises:
         ConfigError: what is missing, or what importing it raised.
@@ -137,9 +138,8 @@ def load_target(target: str, *, root: Path) -> Target:
     module_name, _, attribute = target.partition(":")
     if not module_name or module_name.startswith(".") or not attribute:
         raise ConfigError(f"{where}: expected module:function")
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    found: Any = _import(module_name, where=where, root=root)
+    with _first_on_path(str(root)):
+        found: Any = _import(module_name, where=where, root=root)
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise ConfigError(f"{where}: {module_name} has no {attribute}")
@@ -147,6 +147,20 @@ def load_target(target: str, *, root: Path) -> Target:
     if not callable(found):
         raise ConfigError(f"{where}: {attribute} is no function")
     return found  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _first_on_path(folder: str) -> Iterator[None]:
+    """Look there first for a while, and last from then on."""
+    if folder in sys.path:
+        yield
+        return
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        sys.path.append(folder)
 
 
 def _import(name: str, *, where: str, root: Path) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import sys
 import threading
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,6 +265,21 @@ def root(tmp_path, monkeypatch) -> Any:
 @pytest.mark.parametrize("name", ["answer", "Bots.answer"])
 def test_a_function_is_found_under_the_root(root, name) -> None:
     assert ask(load_target(f"mybots_of_a_test.support:{name}", root=root)).text == "found"
+
+
+def test_a_file_beside_it_stands_in_the_way_of_nothing_that_is_imported_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "pyclbr.py").write_text("raise RuntimeError('not asked for')\n")
+    (tmp_path / "po_beside.py").write_text(
+        "def answer(request):\n    import po_later\n    return po_later.WORD\n"
+    )
+    (tmp_path / "po_later.py").write_text("WORD = 'found'\n")
+    assert ask(load_target("po_beside:answer", root=tmp_path)).text == "found"
+    found = importlib.util.find_spec("pyclbr")
+    assert found is not None
+    assert found.origin != str(tmp_path / "pyclbr.py")
 
 
 @pytest.mark.parametrize(
