@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import select
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cli_help import git
+from forked import Forked
 
 ID = "triage"
 PATH = f"prompts/{ID}.prompt.yaml"
@@ -195,77 +193,23 @@ def _is_time(item: Any) -> bool:
     return isinstance(item, dict) and bool({item.get("name"), item.get("metric")} & set(TIMES))
 
 
-# Loads the program once and forks it for every line that it reads: what is killed is a whole process of its
-# own, and a hundred of them need not load numpy a hundred times.
-ZYGOTE = """
-import json, os, signal, sys
-import promptops.cli.app, promptops.evaluation.testing, promptops.reports.terminal, promptops.stats.binary
-import promptops.providers.openai, scipy.stats, promptops.cli.progress, promptops.reports.markdown
-
-for line in sys.stdin:
-    folder, arguments, output, before, environment = json.loads(line)
-    pid = os.fork()
-    if pid == 0:
-        os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.environ.clear()
-        os.environ.update(environment)
-        os.chdir(folder)
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1), os.dup2(descriptor, 2)
-        sys.argv = ["promptops", *arguments]
-        code = 1
-        try:
-            exec(before)
-            promptops.cli.app.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush(), sys.stderr.flush()
-            os._exit(code)
-    print(pid, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-"""
-
-
-class Zygote:
+class Program:
     """Starts the program again and again, one at a time; `before` is what its process does first."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self.output = folder / "output.txt"
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", ZYGOTE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=folder,
-        )
 
     def start(self, folder: Path, *arguments: str, before: str = "", **environment: str) -> int:
-        assert self._process.stdin is not None
         variables = {**os.environ, "SERVED_KEY": KEY, **environment}
-        order = [str(folder), arguments, str(self.output), before, variables]
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-        return int(self._line())
+        self._process = Forked(folder, *arguments, out=self.output, environment=variables, before=before)
+        return self._process.pid
 
     def wait(self) -> int:
-        return int(self._line())
+        return self._process.wait()
 
     def is_over(self, seconds: float) -> bool:
         """Whether the program ended within this time."""
-        assert self._process.stdout is not None
-        return bool(select.select([self._process.stdout], [], [], seconds)[0])
-
-    def _line(self) -> bytes:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "the zygote died"
-        return line
+        return self._process.is_over(seconds)
 
     def run(self, folder: Path, *arguments: str, before: str = "") -> int:
         self.start(folder, *arguments, before=before)
@@ -274,11 +218,7 @@ class Zygote:
     @property
     def said(self) -> str:
         """What the last program has printed, on both streams."""
-        return self.output.read_text() if self.output.exists() else ""
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        return self._process.out
 
 
 def report_of(folder: Path) -> Path:

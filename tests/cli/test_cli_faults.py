@@ -20,8 +20,8 @@ from state_help import (
     KEY,
     PATH,
     N,
+    Program,
     Served,
-    Zygote,
     build,
     config,
     kill,
@@ -34,17 +34,14 @@ from state_help import (
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork, signals and limits")
 
 
-@pytest.fixture(scope="module")
-def zygotes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Zygote]]:
-    found = [Zygote(tmp_path_factory.mktemp("zygote")) for _ in range(2)]
-    yield found
-    for one in found:
-        one.close()
+@pytest.fixture
+def programs(tmp_path_factory: pytest.TempPathFactory) -> list[Program]:
+    return [Program(tmp_path_factory.mktemp("program")) for _ in range(2)]
 
 
 @pytest.fixture
-def zygote(zygotes: list[Zygote]) -> Zygote:
-    return zygotes[0]
+def program(programs: list[Program]) -> Program:
+    return programs[0]
 
 
 @pytest.fixture
@@ -54,58 +51,58 @@ def server() -> Iterator[Served]:
 
 
 @pytest.fixture
-def repo(tmp_path: Path, zygote: Zygote, server: Served) -> Path:
+def repo(tmp_path: Path, program: Program, server: Served) -> Path:
     """A repository whose changed prompt was never tested."""
     folder = tmp_path / "repo"
     build(folder, server.url)
-    assert zygote.run(folder, "promote", ID, "--first", "-m", "adopted") == 0, zygote.said
+    assert program.run(folder, "promote", ID, "--first", "-m", "adopted") == 0, program.said
     reword(folder)
     return folder
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
-    zygote: Zygote, server: Served, repo: Path
+    program: Program, server: Served, repo: Path
 ) -> None:
     server.process, server.ring_at = 1, 50
-    pid = zygote.start(repo, "test", ID)
+    pid = program.start(repo, "test", ID)
     assert server.rung.wait(30)
     kill(pid, signal.SIGINT)
-    assert zygote.wait() == 130, zygote.said
-    assert "Traceback" not in zygote.said
-    said = zygote.said.splitlines()[-1]
+    assert program.wait() == 130, program.said
+    assert "Traceback" not in program.said
+    said = program.said.splitlines()[-1]
     assert said.startswith("interrupted: ")
     assert said.endswith(f" of {N} samples are finished and kept; run the same command to go on from there")
     assert int(said.split()[1]) > 0
     server.process = 2
-    assert zygote.run(repo, "test", ID) == 3, zygote.said
+    assert program.run(repo, "test", ID) == 3, program.said
     assert len({question for _, question in server.asked}) == 2 * N
     assert server.asked_again()[1] <= AT_ONCE
 
 
 def test_of_two_at_once_the_second_waits_and_nothing_is_asked_twice(
-    zygotes: list[Zygote], server: Served, repo: Path
+    programs: list[Program], server: Served, repo: Path
 ) -> None:
     server.ring_at = 10
-    zygotes[0].start(repo, "test", ID)
+    programs[0].start(repo, "test", ID)
     assert server.rung.wait(30)
     server.goes_on.clear()
-    zygotes[1].start(repo, "test", ID)
-    while "another promptops is running this test" not in zygotes[1].said:
-        assert not zygotes[1].is_over(0.05), zygotes[1].said
+    programs[1].start(repo, "test", ID)
+    while "another promptops is running this test" not in programs[1].said:
+        assert not programs[1].is_over(0.05), programs[1].said
     server.goes_on.set()
-    assert [one.wait() for one in zygotes] == [3, 3], [one.said for one in zygotes]
+    assert [one.wait() for one in programs] == [3, 3], [one.said for one in programs]
     assert server.count() == 2 * N
-    assert "REGRESSION" in zygotes[0].said
-    assert "REGRESSION" in zygotes[1].said
+    assert "REGRESSION" in programs[0].said
+    assert "REGRESSION" in programs[1].said
 
 
 def test_different_tests_at_once_share_a_cache_that_stays_whole(
-    zygotes: list[Zygote], server: Served, repo: Path
+    programs: list[Program], server: Served, repo: Path
 ) -> None:
-    zygotes[0].start(repo, "test", ID)
-    zygotes[1].start(repo, "test", ID, "--sequential")
+    programs[0].start(repo, "test", ID)
+    programs[1].start(repo, "test", ID, "--sequential")
     # Whose look is the second one is judged more strictly, and may not be sure.
-    assert {one.wait() for one in zygotes} <= {3, 4}, [one.said for one in zygotes]
+    assert {one.wait() for one in programs} <= {3, 4}, [one.said for one in programs]
     connection = sqlite3.connect(repo / ".promptops/cache.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("SELECT count(*) FROM answers").fetchone() == (2 * N,)
@@ -113,18 +110,18 @@ def test_different_tests_at_once_share_a_cache_that_stays_whole(
 
 
 def test_a_reached_budget_ends_the_run_with_the_sum_and_keeps_everything(
-    zygote: Zygote, server: Served, repo: Path
+    program: Program, server: Served, repo: Path
 ) -> None:
     whole = (repo / "promptops.yaml").read_text()
     # An answer costs about 16 millionths of a dollar.
     (repo / "promptops.yaml").write_text(config(server.url, more=", budget_usd: 0.0008"))
-    assert zygote.run(repo, "test", ID) == 7, zygote.said
-    assert "budget" in zygote.said
-    assert "$0.000" in zygote.said
+    assert program.run(repo, "test", ID) == 7, program.said
+    assert "budget" in program.said
+    assert "$0.000" in program.said
     asked = server.count()
     assert 0 < asked <= 0.0008 / 12e-6
     (repo / "promptops.yaml").write_text(whole)
-    assert zygote.run(repo, "test", ID) == 3, zygote.said
+    assert program.run(repo, "test", ID) == 3, program.said
     assert server.count() == 2 * N
 
 
@@ -136,11 +133,11 @@ time.time = lambda: next(jumps)
 
 
 def test_a_clock_that_jumps_spoils_no_time_and_no_verdict(
-    zygote: Zygote, server: Served, repo: Path, tmp_path: Path
+    program: Program, server: Served, repo: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(repo, tmp_path / "steady")
-    assert zygote.run(tmp_path / "steady", "test", ID) == 3, zygote.said
-    assert zygote.run(repo, "test", ID, before=JUMPING) == 3, zygote.said
+    assert program.run(tmp_path / "steady", "test", ID) == 3, program.said
+    assert program.run(repo, "test", ID, before=JUMPING) == 3, program.said
     assert without_times(report_of(repo)) == without_times(report_of(tmp_path / "steady"))
     journal = next((repo / ".promptops/runs").glob("*/pairs.jsonl")).read_text()
     seconds = [float(part.split(",")[0].split("}")[0]) for part in journal.split('"seconds":')[1:]]
@@ -155,15 +152,15 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (16000, 16000))
 
 
 def test_files_that_cannot_grow_end_the_run_and_what_is_there_is_whole(
-    zygote: Zygote, server: Served, repo: Path
+    program: Program, server: Served, repo: Path
 ) -> None:
     server.process = 1
-    code = zygote.run(repo, "test", ID, before=LITTLE)
-    assert code in (2, 7), zygote.said
-    assert "Traceback" not in zygote.said
-    assert "error: " in zygote.said
+    code = program.run(repo, "test", ID, before=LITTLE)
+    assert code in (2, 7), program.said
+    assert "Traceback" not in program.said
+    assert "error: " in program.said
     server.process = 2
-    assert zygote.run(repo, "test", ID) == 3, zygote.said
+    assert program.run(repo, "test", ID) == 3, program.said
     assert len({question for _, question in server.asked}) == 2 * N
 
 
@@ -233,9 +230,9 @@ def test_a_state_folder_that_is_read_only_is_a_clear_error_before_anything_is_as
     assert server.count() == 0
 
 
-def test_keys_and_headers_are_in_no_file_and_in_no_export(zygote: Zygote, repo: Path) -> None:
-    assert zygote.run(repo, "test", ID) == 3, zygote.said
-    assert zygote.run(repo, "cache", "export", "answers.jsonl") == 0
+def test_keys_and_headers_are_in_no_file_and_in_no_export(program: Program, repo: Path) -> None:
+    assert program.run(repo, "test", ID) == 3, program.said
+    assert program.run(repo, "cache", "export", "answers.jsonl") == 0
     files = [path for path in repo.rglob("*") if path.is_file() and path.name != "promptops.yaml"]
     assert {"answers.jsonl", "pairs.jsonl", "report.json", "cache.db"} <= {path.name for path in files}
     for path in files:
@@ -289,7 +286,7 @@ def answer(request):
     ],
 )
 def test_a_provider_of_ones_own_that_fails_costs_its_own_answers_only(
-    zygote: Zygote, tmp_path: Path, provider: str, fault: str, kind: str, words: str
+    program: Program, tmp_path: Path, provider: str, fault: str, kind: str, words: str
 ) -> None:
     repo = tmp_path / "repo"
     build(repo, "http://127.0.0.1:1/v1")
@@ -301,17 +298,17 @@ def test_a_provider_of_ones_own_that_fails_costs_its_own_answers_only(
     prompt.write_text(prompt.read_text().replace("served/m", "own/m"))
     git(repo, "add", "-A")
     git(repo, "commit", "-q", "-m", "Ask a provider of our own")
-    assert zygote.run(repo, "promote", ID, "--first", "-m", "adopted") == 0, zygote.said
+    assert program.run(repo, "promote", ID, "--first", "-m", "adopted") == 0, program.said
     reword(repo)
-    code = zygote.run(repo, "test", ID)
-    assert code in (4, 7), zygote.said
-    assert "Traceback" not in zygote.said
+    code = program.run(repo, "test", ID)
+    assert code in (4, 7), program.said
+    assert "Traceback" not in program.said
     (journal,) = (repo / ".promptops/runs").glob("*/pairs.jsonl")
     pairs = [line for line in journal.read_text().splitlines() if '"baseline":' in line]
     assert len(pairs) == N
     failed = [line for line in pairs if '"kind":' in line]
-    assert len(failed) == 1, zygote.said
+    assert len(failed) == 1, program.said
     assert failed[0].count(f'"kind":"{kind}"') == 2
     assert words in failed[0]
-    assert zygote.said.count(f"({kind}): ") == 1, "said once, not for both versions"
-    assert words in zygote.said.partition(f"({kind}): ")[2]
+    assert program.said.count(f"({kind}): ") == 1, "said once, not for both versions"
+    assert words in program.said.partition(f"({kind}): ")[2]

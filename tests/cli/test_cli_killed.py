@@ -5,24 +5,21 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from state_help import AT_ONCE, ID, N, Served, Zygote, build, kill, report_of, reword, served, without_times
+from state_help import AT_ONCE, ID, N, Program, Served, build, kill, report_of, reword, served, without_times
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
 
 
 @pytest.fixture
-def zygote(tmp_path: Path) -> Iterator[Zygote]:
-    found = Zygote(tmp_path)
-    yield found
-    found.close()
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
 
 
 def killed_somewhere(
-    zygote: Zygote, folder: Path, server: Served, dice: random.Random, options: tuple[str, ...]
+    program: Program, folder: Path, server: Served, dice: random.Random, options: tuple[str, ...]
 ) -> bool:
     """Start a test and kill it at a random point; return whether it was killed before it ended."""
     server.rung.clear()
@@ -30,20 +27,20 @@ def killed_somewhere(
     # Half of the points are by the clock, from the first import to the last file that is written.
     by_clock = dice.random() < 0.5
     server.ring_at = None if by_clock else server.count() + dice.randint(1, max(1, left // 4))
-    pid = zygote.start(folder, "test", ID, *options)
+    pid = program.start(folder, "test", ID, *options)
     if by_clock:
-        zygote.is_over(dice.uniform(0.0, 0.5))
+        program.is_over(dice.uniform(0.0, 0.5))
     else:
-        while not server.rung.wait(0.02) and not zygote.is_over(0):
+        while not server.rung.wait(0.02) and not program.is_over(0):
             pass
-        zygote.is_over(dice.uniform(0.0, 0.02))
+        program.is_over(dice.uniform(0.0, 0.02))
     kill(pid)
-    return zygote.wait() == -9
+    return program.wait() == -9
 
 
-def prepared(folder: Path, zygote: Zygote, server: Served) -> None:
+def prepared(folder: Path, program: Program, server: Served) -> None:
     build(folder, server.url)
-    assert zygote.run(folder, "promote", ID, "--first", "-m", "adopted") == 0, zygote.said
+    assert program.run(folder, "promote", ID, "--first", "-m", "adopted") == 0, program.said
     reword(folder)
 
 
@@ -51,13 +48,13 @@ def prepared(folder: Path, zygote: Zygote, server: Served) -> None:
     "points", [5, pytest.param(100, marks=pytest.mark.slow)], ids=["a few points", "a hundred points"]
 )
 def test_a_run_killed_at_random_points_ends_with_the_same_report_and_asks_again_only_what_was_in_flight(
-    tmp_path: Path, zygote: Zygote, points: int
+    tmp_path: Path, program: Program, points: int
 ) -> None:
     dice = random.Random(points)
     with served() as server:
-        prepared(tmp_path / "whole", zygote, server)
+        prepared(tmp_path / "whole", program, server)
         shutil.copytree(tmp_path / "whole", tmp_path / "repo")
-        assert zygote.run(tmp_path / "whole", "test", ID) == 3, zygote.said
+        assert program.run(tmp_path / "whole", "test", ID) == 3, program.said
         expected = without_times(report_of(tmp_path / "whole"))
 
         killed = 0
@@ -67,10 +64,10 @@ def test_a_run_killed_at_random_points_ends_with_the_same_report_and_asks_again_
             alive = True
             while alive and killed < points:
                 server.process += 1
-                alive = killed_somewhere(zygote, tmp_path / "repo", server, dice, ())
+                alive = killed_somewhere(program, tmp_path / "repo", server, dice, ())
                 killed += alive
             server.process += 1
-            assert zygote.run(tmp_path / "repo", "test", ID) == 3, zygote.said
+            assert program.run(tmp_path / "repo", "test", ID) == 3, program.said
             assert without_times(report_of(tmp_path / "repo")) == expected
             assert len({question for _, question in server.asked}) == 2 * N
             assert max(server.asked_again().values(), default=0) <= AT_ONCE
@@ -79,18 +76,18 @@ def test_a_run_killed_at_random_points_ends_with_the_same_report_and_asks_again_
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [("--repeats", "2"), ("--sequential",)], ids=["repeats", "sequential"])
 def test_repeats_and_early_stops_survive_a_kill_too(
-    tmp_path: Path, zygote: Zygote, options: tuple[str, ...]
+    tmp_path: Path, program: Program, options: tuple[str, ...]
 ) -> None:
     dice = random.Random(7)
     with served() as server:
-        prepared(tmp_path / "whole", zygote, server)
+        prepared(tmp_path / "whole", program, server)
         shutil.copytree(tmp_path / "whole", tmp_path / "repo")
-        assert zygote.run(tmp_path / "whole", "test", ID, *options) == 3, zygote.said
+        assert program.run(tmp_path / "whole", "test", ID, *options) == 3, program.said
         expected = without_times(report_of(tmp_path / "whole"), spent=options != ("--sequential",))
         for _ in range(5):
             shutil.rmtree(tmp_path / "repo/.promptops", ignore_errors=True)
             for _ in range(3):
-                killed_somewhere(zygote, tmp_path / "repo", server, dice, options)
-            assert zygote.run(tmp_path / "repo", "test", ID, *options) == 3, zygote.said
+                killed_somewhere(program, tmp_path / "repo", server, dice, options)
+            assert program.run(tmp_path / "repo", "test", ID, *options) == 3, program.said
             found = without_times(report_of(tmp_path / "repo"), spent=options != ("--sequential",))
             assert found == expected

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
+from forked import Forked
 from typed import Said
 
 from promptops.gitstore.releases import release_files
@@ -227,22 +226,16 @@ def hook(repository: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def _hear_interrupts() -> None:
-    """What a shell runs in the background, as CI may run us, ignores SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def start(folder: Path, *arguments: str) -> Forked:
+    """Start the program in a folder, as a process of its own."""
+    out, err = (folder.with_name(f"{folder.name}.{stream}") for stream in ("out", "err"))
+    return Forked(folder, *arguments, out=out, err=err)
 
 
-def start(folder: Path, *arguments: str, interruptible: bool = False) -> subprocess.Popen[str]:
-    """Start the real program in a folder; only one that is to hear Ctrl-C is prepared for it (not beside threads)."""
-    command, pipe = [sys.executable, "-P", "-m", "promptops", *arguments], subprocess.PIPE
-    before = _hear_interrupts if interruptible else None
-    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, preexec_fn=before)
-
-
-def ended(process: subprocess.Popen[str]) -> Said:
-    out, err = process.communicate(timeout=120)
-    assert "Traceback" not in err, err
-    return Said(process.returncode, out, err)
+def ended(process: Forked) -> Said:
+    code = process.wait()
+    assert "Traceback" not in process.err, process.err
+    return Said(code, process.out, process.err)
 
 
 def state(folder: Path) -> tuple[str, ...]:

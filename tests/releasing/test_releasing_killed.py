@@ -38,7 +38,7 @@ def kill(top: Path, bare: Path, moment: str, *command: str, signal: str = "9", c
     where, name, filtered = MOMENTS[moment]
     pid = bare.parent / "pid"
     hook(top if where == "work" else bare, name, f"{filtered}\n{KILL.format(pid=pid, signal=signal)}")
-    process = start(top, *command, interruptible=True)
+    process = start(top, *command)
     pid.write_text(str(process.pid))
     assert ended(process).code == code
     # Git outlives its caller by a moment; its hook is the last to go.
