@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 from typed import Run, Said, typed
 
 KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START", "VIRTUAL_ENV")
+
+# No housekeeping after a commit, no samples of hooks in a new repository: processes and files that nobody looks at.
+GITCONFIG = """\
+[user]
+	name = Ada
+	email = ada@example.org
+[init]
+	defaultBranch = main
+	templateDir =
+[maintenance]
+	auto = false
+[receive]
+	autogc = false
+[protocol "file"]
+	allow = always
+"""
 
 
 def hear_interrupts() -> None:
@@ -24,17 +42,32 @@ def interruptible() -> Callable[[], None]:
     return hear_interrupts
 
 
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: no search for garbage goes through it again."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Make one folder after the other; `mktemp` would read the names of all that are there, thousands, each time."""
+    folder, numbers = tmp_path_factory.mktemp("homes"), count()
+
+    def make() -> Path:
+        home = folder / str(next(numbers))
+        home.mkdir()
+        return home
+
+    return make
+
+
 @pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(monkeypatch: pytest.MonkeyPatch, homes: Callable[[], Path]) -> Path:
     """An empty HOME, a fixed git identity and clock, and no variable that the test did not set."""
-    home = tmp_path_factory.mktemp("home")
+    home = homes()
     for name in list(os.environ):
         if name not in KEPT and not name.startswith(("PYTEST", "PYTHON")):
             monkeypatch.delenv(name)
-    (home / ".gitconfig").write_text(
-        "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
-        '[protocol "file"]\n\tallow = always\n'
-    )
+    (home / ".gitconfig").write_text(GITCONFIG)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from promptops.cli.app import main
 
@@ -30,6 +32,9 @@ class Said:
 
 Run = Callable[..., Said]
 
+# A process builds its commands once; here one process is many programs.
+_built = functools.cache(get_command)
+
 
 def typed(
     folder: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -40,6 +45,7 @@ def typed(
     with monkeypatch.context() as here:
         here.chdir(folder)
         here.setattr(sys, "argv", ["promptops", *arguments])
+        here.setattr("typer.main.get_command", _built)
         importlib.invalidate_caches()
         try:
             main()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gitstore_help import hook, lock
+from gitstore_help import hook, lock, write
 
 from promptops.errors import LostRace, RepoError
 from promptops.gitstore import staging
@@ -103,7 +103,7 @@ def staged_pointer(top: Path) -> None:
 
 
 def ignored_pointer(top: Path) -> None:
-    (top / ".git/info/exclude").write_text("releases/\n")
+    write(top, ".git/info/exclude", "releases/\n")
     dirty_pointer(top)
 
 
