@@ -36,9 +36,13 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kind is str or value is None or kind is bool:
         return True
     if kind is dict:
-        # Beyond ASCII, Python sorts by characters and RFC 8785 by UTF-16.
-        named = all(type(key) is str and key.isascii() for key in value)
-        return named and depth > 0 and all(_is_plain(one, depth - 1) for one in value.values())
+        if depth == 0:
+            return False
+        for key, one in value.items():
+            # Beyond ASCII, Python sorts by characters and RFC 8785 by UTF-16.
+            if type(key) is not str or not key.isascii() or not _is_plain(one, depth - 1):
+                return False
+        return True
     if kind is list or kind is tuple:
         return depth > 0 and all(_is_plain(one, depth - 1) for one in value)
     if kind is int:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,8 +81,9 @@ def undated(model: str) -> str:
     return model if found is None else model[: found.start()]
 
 
+@cache
 def frozen_prices() -> PriceTable:
-    """Read the table that comes with this program."""
+    """Read the table that comes with this program, once."""
     return price_table(json.loads(files("promptops").joinpath("prices.json").read_text(encoding="utf-8")))
 
 
