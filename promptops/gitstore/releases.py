@@ -63,7 +63,7 @@ def release_ref(repo: Repo, configured: str | None = None) -> ReleaseRef:
     Raises:
         RepoError: the configured branch exists nowhere.
     """
-    remote, current = repo.remote(), repo.branch()
+    remote = repo.remote()
     names = [configured] if configured else ["main", "master"]
     tracking = [f"refs/remotes/{remote}/{name}" for name in ([] if configured else ["HEAD"]) + names]
     heads = [f"refs/heads/{name}" for name in names]
@@ -72,7 +72,7 @@ def release_ref(repo: Repo, configured: str | None = None) -> ReleaseRef:
         if ref in found:
             commit, target = found[ref]
             return ReleaseRef(ref=target or ref, commit=commit, remote=remote)
-    head = repo.head()
+    head, current = repo.head(), repo.branch()
     if configured and current and head and not repo.is_shallow:
         hint = did_you_mean(configured, repo.names())
         raise RepoError(
