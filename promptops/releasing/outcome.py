@@ -62,7 +62,9 @@ def outcomes(landed: Landed) -> tuple[Outcome, ...]:
     for on, release in zip(landed.found, landed.releases, strict=True):
         last = release is landed.releases[-1]
         if landed.committed is not None:
-            said = takes_effect(on, release, landed.committed, pull=last)
+            said = takes_effect(on, release, landed.committed)
+            if last and landed.rivals is not None:
+                said = (*said, catch_up(landed.committed.branch, landed.rivals))
         else:
             assert landed.waiting is not None
             said = (waits(release, landed.waiting), *(way_on(landed.waiting) if last else ()))
@@ -91,22 +93,12 @@ def already(found: Ground, pointer: Release) -> str:
     )
 
 
-def takes_effect(
-    found: Ground, release: Release, committed: Committed, *, pull: bool = True
-) -> tuple[str, ...]:
-    """Say when a release takes effect: at once, after a push, or when a pull request is merged.
-
-    `pull` says that this is the place to tell of work that is only here.
-    """
+def takes_effect(found: Ground, release: Release, committed: Committed) -> tuple[str, ...]:
+    """Say when a release takes effect: at once, after a push, or when a pull request is merged."""
     what = f"{release.id} v{release.version}"
     where = f"{release.environment} on {committed.branch}"
     if committed.remote is not None:
-        after = (
-            ()
-            if committed.local or not pull
-            else (f"{committed.branch} here does not have it yet: git pull",)
-        )
-        return (f"{what} is live in {where} at {committed.remote}; programs take it when they reload", *after)
+        return (f"{what} is live in {where} at {committed.remote}; programs take it when they reload",)
     if found.ref.ref == f"refs/heads/{committed.branch}":
         return (f"{what} is live in {where}; programs take it when they reload",)
     if found.ref.branch is None:
@@ -116,6 +108,16 @@ def takes_effect(
         return (f"{what} is released in {where} here; it takes effect with git push",)
     return (
         f"{what} is released in {where}; it takes effect when {committed.branch} is merged into {release_branch}",
+    )
+
+
+def catch_up(branch: str, rivals: Sequence[str]) -> str:
+    """Say how a branch here comes to have what was pushed past it."""
+    if not rivals:
+        return f"{branch} here does not have it yet: git pull"
+    return (
+        f"{branch} here has releases of its own of {', '.join(rivals)}, which are live nowhere: "
+        "git pull --rebase, and git rebase --skip where they conflict"
     )
 
 

@@ -8,13 +8,15 @@ that somebody else has taken meanwhile becomes the next free one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from promptops.errors import LostRace
+from promptops.errors import LostRace, PromptopsError
 from promptops.gitstore.commits import commit_files
 from promptops.gitstore.moving import Committed
 from promptops.gitstore.push import PushRefused, fetch
+from promptops.gitstore.releases import read_releases
 from promptops.records import Release
 from promptops.releasing.base import Ground, grounds, push_branch, remote_to_push_to
 from promptops.releasing.waiting import Waiting, wait
@@ -35,12 +37,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """What became of a draft: `committed` where the branch holds it, else `waiting` for its merge."""
+    """What became of a draft: `committed` where the branch holds it, else `waiting` for its merge.
+
+    Where a branch here was left behind, `rivals` are the prompts of which it has a release of its own, never pushed.
+    """
 
     found: Grounds
     releases: tuple[Release, ...]
     committed: Committed | None = None
     waiting: Waiting | None = None
+    rivals: tuple[str, ...] | None = None
 
 
 def land(
@@ -119,4 +125,20 @@ def _pushed(workspace: Workspace, found: Grounds, made: Draft, remote: str) -> L
         records = [(one.root, record) for one, record in zip(found, made.releases, strict=True)]
         waiting = wait(workspace.repo, refused, records, made.message)
         return Landed(found=found, releases=made.releases, waiting=waiting)
-    return Landed(found=found, releases=made.releases, committed=done)
+    rivals = None if done.local else _rivals(workspace, found, made.releases)
+    return Landed(found=found, releases=made.releases, committed=done, rivals=rivals)
+
+
+def _rivals(workspace: Workspace, found: Grounds, releases: Sequence[Release]) -> tuple[str, ...] | None:
+    repo = workspace.repo
+    tip = repo.rev_parse(f"refs/heads/{push_branch(found[0])}")
+    if tip is None:
+        return None
+    rivals: list[str] = []
+    for on, release in zip(found, releases, strict=True):
+        with suppress(PromptopsError):  # the release is live, whatever is wrong here
+            own = read_releases(repo, tip, root=on.root, prompt=on.prompt).live(
+                on.prompt, release.environment
+            )
+            rivals += [on.prompt] if own is not None and own.sequence >= release.sequence else []
+    return tuple(rivals)

@@ -350,6 +350,7 @@ def test_a_clone_of_a_feature_branch_releases_on_the_main_one(origin: Remote, ru
     assert "v1 is released in production on feature here; it takes effect on the release branch" in here.out
     said = run(top, "rollback", ONE, "--push")
     assert (said.code, f"is live in production on {default} at origin" in said.out) == (0, True), said
+    assert "git pull" not in said.out, "there is no such branch here"
     assert live(origin.bare, ONE, default) == "v1 rollback 3"
     assert live(origin.bare, ONE, "feature") == "v2 promote 2"
 

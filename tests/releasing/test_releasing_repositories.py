@@ -88,6 +88,21 @@ def test_a_push_leaves_a_branch_alone_that_another_work_tree_has(top: Path, bare
     assert run(top, "rollback", ONE, "--push").code == 2, "and nothing is left to mend"
 
 
+def test_a_rollback_typed_again_with_push_says_how_to_come_back_together(
+    top: Path, bare: Path, run: Run
+) -> None:
+    assert run(top, "rollback", ONE).code == 0
+    said = run(top, "rollback", ONE, "--push")
+    assert said.code == 0, said
+    assert (
+        f"main here has releases of its own of {ONE}, which are live nowhere: git pull --rebase" in said.out
+    )
+    subprocess.run(["git", "pull", "-q", "--rebase"], cwd=top, capture_output=True, check=False)
+    git(top, "rebase", "--skip")
+    assert state(top)[0] == git(bare, "rev-parse", "main")
+    assert run(top, "verify").code == 0
+
+
 def test_a_rebase_goes_on_after_a_push(top: Path, bare: Path, run: Run) -> None:
     (top / "app.py").write_text("print(1)\n")
     commit(top, "Mine")

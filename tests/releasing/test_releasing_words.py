@@ -77,9 +77,6 @@ def test_a_push_is_live_at_once_and_tells_of_work_that_is_only_here() -> None:
     assert said("refs/remotes/origin/main", "main", remote="origin") == (
         "greet v2 is live in production on main at origin; programs take it when they reload",
     )
-    assert said("refs/remotes/origin/main", "main", remote="origin", local=False)[1] == (
-        "main here does not have it yet: git pull"
-    )
 
 
 def test_a_push_needs_a_branch() -> None:
