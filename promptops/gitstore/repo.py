@@ -354,7 +354,10 @@ class GitSaidNo(RepoError):
 def _refuse_planted(start: Path, git_dir: Path) -> None:
     """Refuse a bare repository among another one's files: whoever wrote those would choose what git runs and reads."""
     if start.resolve().is_relative_to(git_dir) and any((one / ".git").exists() for one in git_dir.parents):
-        raise RepoError(f"{git_dir}: looks like a repository among the files of another one; take its HEAD file away")
+        raise RepoError(
+            f"{git_dir}: looks like a repository among the files of another one; "
+            "if it is yours, move it out of there, and if it came with the files, do not trust them"
+        )
 
 
 def _open_words(start: Path, stderr: bytes) -> str:
