@@ -44,6 +44,5 @@ def unchecked(path: str, message: str, commit: str | None = None) -> Finding:
 def excused(found: Iterable[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
     """Make warnings of the errors of commits that people have looked into, with what they say of them."""
     for one in found:
-        if one.severity == Severity.ERROR and one.commit in reasons:
-            one = warning(one.path, f"{one.message}; looked into: {reasons[one.commit]}", one.commit)
-        yield one
+        why = reasons.get(one.commit or "") if one.severity == Severity.ERROR else None
+        yield warning(one.path, f"{one.message}; looked into: {why}", one.commit) if why else one
