@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# else every worker of the tests compiles and rewrites all of them again, each time
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test slow lint types architecture check minimums lint-examples clean
 
 # `make demo`: the real local model, from nothing to a rollback. `make demo RECORDED=1`: the same from recorded answers.
