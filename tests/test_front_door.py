@@ -123,6 +123,37 @@ def test_a_small_command_does_not_pay_for_large_imports(tmp_path: Path, argument
     assert not set(HEAVY) & set(json.loads(done.stdout))
 
 
+ASKED = """
+import json, pathlib, sys
+
+def answer(request):
+    seen = pathlib.Path("modules.json")  # the code is run where the base is, and the program where it was started
+    if not seen.exists():
+        seen.write_text(json.dumps(sorted({name.split(".")[0] for name, one in sys.modules.items() if one})))
+    return "yes"
+"""
+
+
+def test_the_gates_first_question_does_not_wait_for_the_statistics_or_for_what_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "bots.py").write_text(ASKED)
+    (tmp_path / "promptops.yaml").write_text('providers: {bot: {kind: python, target: "bots:answer"}}\n')
+    (tmp_path / "prompts/p.prompt.yaml").write_text(
+        "model: bot/small\nmessages: [{role: user, content: '{{ message }}'}]\n"
+        "scorers: {right: {equals: 'yes', min: 0.5}}\n"
+    )
+    (tmp_path / "prompts/p.samples.jsonl").write_text('{"inputs": {"message": "well?"}}\n')
+    prompt = tmp_path / "prompts/p.prompt.yaml"
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "a"], ["switch", "-qc", "b"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    prompt.write_text(prompt.read_text().replace("{{ message }}", "Say: {{ message }}"))
+    subprocess.run(["git", "commit", "-qam", "b"], cwd=tmp_path, check=True)
+    said = program(tmp_path, "gate", "--base", "main")
+    assert "Traceback" not in said.stderr
+    loaded = set(json.loads((tmp_path / "modules.json").read_text()))
+    assert not {"numpy", "scipy", "git", "rich", "click", "pygments", "jsonschema"} & loaded
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -P -m promptops --help | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
