@@ -75,7 +75,8 @@ def concern(repo: Repo, change: CommitRange, changed: Collection[str], ends: End
         {path: one for path, one in end.items() if _may_concern(path, root)} for end in (ends.base, ends.head)
     ]
     contents = repo.read_many({one.oid for tree in kept for one in tree.values() if one.mode != "160000"})
-    old, new = (_side(tree, contents, root) for tree in kept)
+    old = _side(kept[0], contents, root)
+    new = _side(kept[1], contents, root, like=old)
     ids = frozenset(_names(old, new, changed, root))
     with open_entries(repo, (change.base, old.entries)) as (tree,):
         before = read_all(tree, old.paths(ids), root=root)
@@ -86,11 +87,19 @@ def _may_concern(path: str, root: str) -> bool:
     return (root in ("", ".") or path.startswith(f"{root}/")) and not path.endswith(SAMPLE_ENDS)
 
 
-def _side(tree: Mapping[str, TreeEntry], contents: Mapping[str, bytes], root: str) -> Side:
+def _side(
+    tree: Mapping[str, TreeEntry], contents: Mapping[str, bytes], root: str, like: Side | None = None
+) -> Side:
+    """Return one side; what is the same in the other one is not worked out again."""
     files = {path: contents.get(one.oid, b"") for path, one in tree.items()}
-    prompts = {path: content for path, content in files.items() if holds_prompt(path, root)}
+    known = (
+        {}
+        if like is None
+        else {path: name for path, name in like.names.items() if tree.get(path) == like.entries[path]}
+    )
+    prompts = {path: content for path, content in files.items() if path in known or holds_prompt(path, root)}
     others = {path: content for path, content in files.items() if path not in prompts}
-    names = {path: guess_id(content, path) for path, content in prompts.items()}
+    names = {path: known.get(path) or guess_id(content, path) for path, content in prompts.items()}
     links = frozenset(path for path, one in tree.items() if not one.is_file)
     return Side(entries=tree, prompts=prompts, others=others, names=names, links=links)
 
@@ -103,7 +112,7 @@ def _names(old: Side, new: Side, changed: Collection[str], root: str) -> Iterato
             others[path] = old.others.get(path, b"") + b"\n" + content
     moved = {path: one for path, one in new.prompts.items() if old.entries.get(path) != new.entries[path]}
     for side, prompts in ((old, old.prompts), (new, moved)):
-        for path in suspects(changed, prompts, others, root=root, links=links):
+        for path in suspects(changed, prompts, others, root=root, names=side.names, links=links):
             yield side.names[path]
 
 

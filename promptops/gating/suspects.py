@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from promptops.gitstore.releases import folder
-from promptops.gitstore.trees import guess_id
 from promptops.prompts.paths import stem
 
 SAMPLE_ENDS = (".jsonl", ".ndjson", ".csv", ".tsv")
@@ -29,12 +28,14 @@ def suspects(
     others: Mapping[str, bytes],
     *,
     root: str,
+    names: Mapping[str, str],
     links: Collection[str] = (),
 ) -> frozenset[str]:
     """Return the prompt files that a change of these paths may concern.
 
     `prompts` are the prompt files of one commit with their bytes, `others` the files under the root that are none:
-    what a prompt includes may include what has changed. `links` are those of both that are symbolic links.
+    what a prompt includes may include what has changed. `names` are the prompts' ids by path. `links` are
+    those of both that are symbolic links.
     """
     paths = frozenset(changed)
     shelf = f"{folder(root)}/"
@@ -46,9 +47,9 @@ def suspects(
         path
         for path, content in prompts.items()
         if path in paths
-        or guess_id(content, path) in releases
-        or not paths.isdisjoint(samples_by_custom(path, guess_id(content, path)))
+        or names[path] in releases
         or (has_samples and b"samples" in content)
+        or (has_samples and not paths.isdisjoint(samples_by_custom(path, names[path])))
         or any(word in content for word in words)
         or (elsewhere and (path in links or _ESCAPES.search(content) is not None or _hides(content)))
     )
