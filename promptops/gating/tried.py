@@ -1,7 +1,7 @@
 """What nobody here trusts yet is read and rendered in a process of its own first, which may die of it.
 
-The child has no key in its environment, little memory and little time. What came through it is read again here:
-the same text and the same samples give the same request, so there is nothing left to fear.
+The child has no key in its environment, little memory and little time, and sees no other process. What would hang, die
+or fill the memory does so there. It is rendered again here: keys are kept by the sandbox of the templates.
 """
 
 from __future__ import annotations
