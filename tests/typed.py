@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from promptops.cli.app import main
+from promptops.cli.app import app, main
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ Run = Callable[..., Said]
 
 # A process builds its commands once; here one process is many programs.
 _built = functools.cache(get_command)
+_built(app)  # all of them, before `main` leaves out those that are not typed
 
 
 def typed(
