@@ -39,7 +39,7 @@ from promptops.gitstore.findings import Finding, Severity, excused
 from promptops.gitstore.releases import folder, read_releases
 from promptops.gitstore.repo import Repo
 from promptops.gitstore.signatures import signers_at
-from promptops.gitstore.verify import verify
+from promptops.gitstore.verify import is_like, verify
 from promptops.version import tool_version
 from promptops.workspace import STATE, Workspace, committed_workspace
 
@@ -85,7 +85,7 @@ async def gate(
     spared = unneeded(concerns, here.config, changed)
     files = {path: one for path, one in ends.base.items() if path not in spared}
     with base_world(here, change, changed, files) as world:
-        integrity = _integrity(world, change, places)
+        integrity = _integrity(world, change, changed, places)
         found = affected(world, change, changed, concerns)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
         gated = [await _judged(judge, world, change, one) for one in found]
@@ -158,7 +158,9 @@ def _first(
     return said
 
 
-def _integrity(world: Workspace, change: CommitRange, places: Collection[str]) -> list[Note]:
+def _integrity(
+    world: Workspace, change: CommitRange, changed: Collection[str], places: Collection[str]
+) -> list[Note]:
     """Check the release files that the change touches, and every commit of it that did.
 
     Raises:
@@ -169,7 +171,8 @@ def _integrity(world: Workspace, change: CommitRange, places: Collection[str]) -
     signers = signers_at(repo, change.base, config.require_signed)
     found: list[Finding] = []
     for root in places:
-        if touches(repo, change, folder(root)):
+        top = folder(root)
+        if touches(repo, change, top) or any(is_like(path, top) for path in changed):
             seen = verify(repo, change.head, root=root, since=change.fork, signers=signers, final=config.live)
             found += excused(seen, config.looked_into)
     if hidden := [one for one in found if one.severity == Severity.UNCHECKED]:

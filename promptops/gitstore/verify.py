@@ -117,6 +117,12 @@ def _alike(repo: Repo, commit: str, wanted: list[str], inside: str = "") -> Iter
             yield path, mode
 
 
+def is_like(path: str, top: str) -> bool:
+    """Whether some file system takes a path for this folder, for something in it, or for a folder that it is in."""
+    one, other = f"{_folded(path)}/", f"{_folded(top)}/"
+    return one.startswith(other) or other.startswith(one)
+
+
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 

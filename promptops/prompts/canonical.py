@@ -38,7 +38,7 @@ def body(spec: PromptSpec, partials: Mapping[str, str]) -> dict[str, Any]:
 
 def property_order(body: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the orders of properties that a body's digest cannot see and has to be told, by their places."""
-    keys = ("tools", "response_format")
+    keys = ("parameters", "tools", "response_format")
     return dict(sorted(found for key in keys for found in _orders(body.get(key), f"/{key}")))
 
 

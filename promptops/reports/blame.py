@@ -110,7 +110,7 @@ def _number(row: dict[str, Any]) -> str:
 def _unreleased(found: dict[str, Any]) -> list[str]:
     lines = [line for file in found["files"] for line in file["lines"]]
     new = sum(line["version"] is None for line in lines)
-    return [f"{new} of {len(lines)} lines are in no version that was released"] if new else []
+    return [f"{new} of {len(lines)} lines are not in what was released last"] if new else []
 
 
 def _out_of_sight(found: dict[str, Any]) -> list[str]:

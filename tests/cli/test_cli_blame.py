@@ -91,7 +91,7 @@ def test_what_is_not_committed_or_not_released_says_so(project: Project) -> None
     assert (found["subject"], found["version"], found["how"]) == ("Be thorough", None, None)
     said = project.run("blame", ID)
     assert "unreleased" in said.out
-    assert "note: 1 of 8 lines are in no version that was released" in said.out
+    assert "note: 1 of 8 lines are not in what was released last" in said.out
     assert "do not reach the model" not in said.out
 
 

@@ -1,4 +1,4 @@
-"""`gate`: what a change could have gone live without a test: releases that nothing else of it shows, names that hide."""
+"""`gate`: what a change could have live without a test: releases that nothing else of it shows, names that hide."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from cli_help import CONFIG, ID, PATH, SAMPLES, Project
+from cli_help import CONFIG, ID, PATH, POINTER, SAMPLES, Project
 
 
 @pytest.fixture
@@ -160,6 +160,14 @@ def test_a_folder_of_prompts_that_the_change_adds_is_looked_at(pull: Project) ->
     pull.commit()
     code, found = gated(pull)
     assert (code, only(found)["id"], only(found)["status"]) == (2, "second", "broken")
+
+
+def test_a_folder_that_some_file_systems_take_for_the_releases_is_exit_6(pull: Project) -> None:
+    pull.write(f"prompts/Releases/{ID}/production.yaml", (pull.path / POINTER).read_text())
+    pull.commit()
+    code, found = gated(pull)
+    assert code == 6
+    assert found["integrity"][0]["path"] == "prompts/Releases"
 
 
 def test_answers_in_a_folder_of_other_letters_are_seen(pull: Project) -> None:

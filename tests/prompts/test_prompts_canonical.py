@@ -91,6 +91,12 @@ def test_everything_that_reaches_the_model_is_hashed(old: str, new: str):
     assert read(FULL.replace(old, new)).digest != read(FULL).digest
 
 
+def test_the_order_of_a_schema_among_the_parameters_is_hashed():
+    schema = "parameters: {guided_json: {properties: {%s}}}\n"
+    one, other = (read(schema % names + SMALL).digest for names in ("b: {}, a: {}", "a: {}, b: {}"))
+    assert one != other
+
+
 def test_partials_are_hashed_by_their_text_without_the_last_newline():
     base = read(FULL).digest
     assert read(FULL, files={"prompts/partials/tone.md": "Be kind."}).digest == base
