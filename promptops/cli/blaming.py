@@ -38,8 +38,10 @@ def blame(
     from promptops.releasing.story import moment
     from promptops.reports.blame import WIDEST, blame_lines
 
-    when = moment(at, now=datetime.now(UTC)) if at else None
-    found = find(workspace(), prompt, environment=environment, at=when, partials=partials).as_json()
+    now = datetime.now(UTC)
+    when = moment(at, now=now) if at else None
+    here = workspace()
+    found = find(here, prompt, environment=environment, at=when, now=now, partials=partials).as_json()
     if json:
         show_json(found)
     else:

@@ -108,16 +108,19 @@ def blame(
     *,
     environment: str | None = None,
     at: datetime | None = None,
+    now: datetime | None = None,
     partials: bool = False,
 ) -> Blame:
     """Tell of each line of a prompt, and with `partials` of what it includes, where it comes from and where it is.
+
+    Of what was live `at` a time, no commit's clock ahead of `now` is believed.
 
     Raises:
         NotFound, InvalidInput: as `subject_of`.
         InvalidFile, IntegrityError: the prompt or a release file has problems.
         RepoError: git cannot read the history.
     """
-    subject = subject_of(workspace, reference, environment=environment, at=at)
+    subject = subject_of(workspace, reference, environment=environment, at=at, now=now)
     scene = _scene(workspace, subject)
     files = tuple(_files(scene, partials=partials))
     lines = [line for file in files for line in file.lines]

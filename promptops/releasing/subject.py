@@ -31,9 +31,14 @@ class Subject:
 
 
 def subject_of(
-    workspace: Workspace, reference: str, *, environment: str | None, at: datetime | None
+    workspace: Workspace,
+    reference: str,
+    *,
+    environment: str | None,
+    at: datetime | None,
+    now: datetime | None,
 ) -> Subject:
-    """Return what a person means by a reference, an environment and a time.
+    """Return what a person means by a reference, an environment and a time; no clock ahead of `now` is believed.
 
     Raises:
         InvalidInput: the reference names a version besides.
@@ -42,7 +47,7 @@ def subject_of(
     if (environment or at) and "@" in reference:
         raise InvalidInput(f"{reference} says already which version is meant; leave out --env and --at")
     if at is not None:
-        return _live_then(workspace, reference, workspace.environment(environment), at)
+        return _live_then(workspace, reference, workspace.environment(environment), at, now)
     named = f"{reference}@{workspace.environment(environment)}" if environment else reference
     return _resolved(workspace, find(workspace, named))
 
@@ -62,11 +67,13 @@ def _resolved(workspace: Workspace, found: Resolved) -> Subject:
     )
 
 
-def _live_then(workspace: Workspace, name: str, environment: str, at: datetime) -> Subject:
+def _live_then(
+    workspace: Workspace, name: str, environment: str, at: datetime, now: datetime | None
+) -> Subject:
     repo, when = workspace.repo, f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     tip, hint = release_ref(repo, workspace.config.release_branch).commit, ""
     for root in workspace.roots if tip else ():
-        found = lives(repo, tip or "", environment, root=root, prompt=name)
+        found = lives(repo, tip or "", environment, root=root, prompt=name, now=now)
         life = next((one for one in found if one.was_live(at)), None)
         if life is not None and life.release is not None:
             releases = read_releases(repo, tip, root=root, prompt=name)

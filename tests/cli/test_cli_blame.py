@@ -161,6 +161,16 @@ def test_versions_environments_and_commits_can_be_looked_at(project: Project) ->
     assert (old["version"], old["subject"], old["live"]) == (1, "Add a prompt and its samples", [])
 
 
+def test_a_clock_that_is_ahead_hides_nothing_that_is_live_now(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2099-03-01T10:00:00+00:00")
+    project.reword("thorough")
+    project.commit("Be thorough")
+    promoted(project)
+    assert blamed(project, ID, "--at", "0h")["ref"].startswith("production v2, live at")
+
+
 def test_at_a_time_it_shows_what_was_live_then(project: Project, clock: Callable[[str], None]) -> None:
     for time, before, after in (("10:00", "careful", "thorough"), ("12:00", "thorough", "exact")):
         clock(time)
