@@ -134,7 +134,9 @@ def answer(request):
 """
 
 
-def test_the_gates_first_question_does_not_wait_for_the_statistics_or_for_what_shows_them(tmp_path: Path) -> None:
+def test_the_gates_first_question_does_not_wait_for_the_statistics_or_for_what_shows_them(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "prompts").mkdir()
     (tmp_path / "bots.py").write_text(ASKED)
     (tmp_path / "promptops.yaml").write_text('providers: {bot: {kind: python, target: "bots:answer"}}\n')
@@ -144,7 +146,12 @@ def test_the_gates_first_question_does_not_wait_for_the_statistics_or_for_what_s
     )
     (tmp_path / "prompts/p.samples.jsonl").write_text('{"inputs": {"message": "well?"}}\n')
     prompt = tmp_path / "prompts/p.prompt.yaml"
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "a"], ["switch", "-qc", "b"]):
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A"],
+        ["commit", "-qm", "a"],
+        ["switch", "-qc", "b"],
+    ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     prompt.write_text(prompt.read_text().replace("{{ message }}", "Say: {{ message }}"))
     subprocess.run(["git", "commit", "-qam", "b"], cwd=tmp_path, check=True)
