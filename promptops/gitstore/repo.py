@@ -352,12 +352,16 @@ class GitSaidNo(RepoError):
 
 
 def _refuse_planted(start: Path, git_dir: Path) -> None:
-    """Refuse a bare repository among another one's files: whoever wrote those would choose what git runs and reads."""
-    if start.resolve().is_relative_to(git_dir) and any((one / ".git").exists() for one in git_dir.parents):
-        raise RepoError(
-            f"{git_dir}: looks like a repository among the files of another one; "
-            "if it is yours, move it out of there, and if it came with the files, do not trust them"
-        )
+    """Refuse a repository that another one's commits hold as files: who wrote those would choose what git runs."""
+    if not start.resolve().is_relative_to(git_dir):
+        return
+    for outer in (one for one in git_dir.parents if (one / ".git").exists()):
+        held = _run(outer, ["ls-files", "-z", "--", str(git_dir.relative_to(outer))])
+        if held.returncode or held.stdout:  # who cannot be asked is not believed
+            raise RepoError(
+                f"{git_dir}: looks like a repository among the files of another one; "
+                "if it is yours, move it out of there, and if it came with the files, do not trust them"
+            )
 
 
 def _open_words(start: Path, stderr: bytes) -> str:

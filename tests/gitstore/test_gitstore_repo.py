@@ -40,6 +40,8 @@ def test_a_repository_among_the_files_of_another_one_is_not_entered(work, git, t
     planted = work / "planted"
     git("clone", "-q", "--bare", str(work), str(planted), cwd=tmp_path)
     (planted / "prompts").mkdir()
+    assert Repo.open(planted).is_bare  # somebody's own: no commit holds it
+    git("add", "-A", cwd=work)
     for start in (planted, planted / "prompts"):
         with pytest.raises(
             RepoError, match="planted: looks like a repository among the files of another one"
