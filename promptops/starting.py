@@ -51,7 +51,7 @@ def initialise(folder: Path) -> Started:
     is_empty = not any((folder / "prompts").rglob("*.prompt.*"))
     texts = {
         FILE_NAME: CONFIG,
-        "prompts/.gitkeep": "",
+        **({} if _has_prompts(folder) else {"prompts/.gitkeep": ""}),
         SCHEMA: json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
         ".vscode/settings.json": json.dumps(EDITOR, indent=2) + "\n",
     }
@@ -62,6 +62,12 @@ def initialise(folder: Path) -> Started:
         begin(folder / STATE)  # no configuration and no prompt: nothing can have been tested before
     names = (*texts, ".gitignore")
     return Started(written=tuple(written), kept=tuple(name for name in names if name not in written))
+
+
+def _has_prompts(folder: Path) -> bool:
+    """Whether there is a place for prompts already, here or wherever the configuration says."""
+    place = folder / "prompts"
+    return (folder / FILE_NAME).exists() or (place.is_dir() and any(place.iterdir()))
 
 
 def build_server(workspace: Workspace, server: Server) -> Started:

@@ -38,6 +38,14 @@ def test_init_writes_what_is_missing_and_nothing_twice(empty: Path, run_in: Run)
     assert contents(empty) == first
 
 
+def test_init_adds_no_folder_where_prompts_have_their_place(project: Project) -> None:
+    assert project.run("init").code == 0
+    assert not (project.path / "prompts/.gitkeep").exists()
+    (project.path / "promptops.yaml").unlink()
+    assert project.run("init").code == 0
+    assert not (project.path / "prompts/.gitkeep").exists()
+
+
 @pytest.mark.parametrize("text", [b"*.pyc", b"# caf\xe9\n*.pyc\n", b"a\r\nb\r\n"])
 def test_init_adds_to_an_ignore_file_and_keeps_every_byte_of_it(
     empty: Path, run_in: Run, text: bytes
