@@ -41,9 +41,14 @@ class Judge:
     async def judge(self, one: Affected, base: Releases, head: Releases) -> GatedPrompt:
         """Say what the gate says of one prompt; `base` and `head` are the release files of both commits."""
         found = await self._judged(one, base, head)
-        policy = one.before or one.after
-        believed = not self.untrusted and (policy is None or policy.spec.gate.trust != "ci")
+        believed = self._believes(one, base)
         return _open(found, unjudged(one, self.world.config.live, base, head, believed=believed))
+
+    def _believes(self, one: Affected, base: Releases) -> bool:
+        """Whether committed evidence counts; where the base has no file, nothing says so of what is live."""
+        if self.untrusted or one.before is None:
+            return not self.untrusted and not base.environments(one.id)
+        return one.before.spec.gate.trust != "ci"
 
     async def _judged(self, one: Affected, base: Releases, head: Releases) -> GatedPrompt:
         if one.problems:

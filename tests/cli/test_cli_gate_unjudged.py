@@ -98,6 +98,21 @@ def test_a_version_that_passed_on_the_way_counts_where_evidence_does(pull: Proje
     assert (code, only(found)["status"]) == (4, "inconclusive")
 
 
+def test_a_change_that_brings_the_file_back_says_not_who_is_believed(project: Project) -> None:
+    project.git("branch", "-M", "main")
+    text = (project.path / PATH).read_text()
+    (project.path / PATH).unlink()
+    project.commit()
+    project.git("checkout", "-q", "-b", "change")
+    for words in ("very careful", "most very careful"):
+        project.write(PATH, text.replace("careful", words))
+        project.commit()
+        assert project.run("promote", ID).code == 0
+    code, found = gated(project)
+    assert (code, only(found)["status"]) == (4, "inconclusive")
+    assert only(found)["said"][0].startswith("releases v2 on the way to v3")
+
+
 def test_a_first_release_that_went_on_is_adopted_as_a_whole(fresh: Project) -> None:
     fresh.git("branch", "-M", "main")
     (fresh.path / PATH).rename(fresh.path / "later")
