@@ -6,6 +6,7 @@ import os
 import sys
 
 MEMORY = 2 * 2**30  # bytes of address space; Python and its libraries take a quarter of it
+WRITTEN = 64 * 2**20  # bytes of a file; what it answers takes some hundred for each prompt
 
 _NO_NEW_PRIVILEGES = 38
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446  # system calls of Landlock; the same numbers on every processor
@@ -23,6 +24,7 @@ def confine(seconds: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN, WRITTEN))
     if sys.platform == "linux":
         keep_apart()
 

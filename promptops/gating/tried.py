@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from promptops.gating.remarks import Remark, Tried, read_line
 from promptops.gating.sides import Concern, Side
@@ -62,21 +64,22 @@ def _entries(side: Side, paths: Iterable[str]) -> list[list[str]]:
 def _child(world: Workspace, asked: bytes, seconds: int) -> Iterator[Tried]:
     # -I: neither the current folder nor a variable of the caller decides what is imported.
     command = [sys.executable, "-I", "-c", _PROGRAM]
-    try:
-        done = subprocess.run(
-            command,
-            input=asked,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=world.folder,
-            env=without_keys(world.environ),
-            timeout=2 * seconds,
-            check=False,
-        )
-        printed = done.stdout
-    except subprocess.TimeoutExpired as error:
-        printed = error.stdout or b""
-    for line in printed.split(b"\n")[:-1]:
-        if (one := read_line(line)) is None:
-            return
-        yield one
+    # A file, and no pipe: it confines itself to what it may write into one (confined.py).
+    with tempfile.TemporaryFile() as printed:
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                command,
+                input=asked,
+                stdout=printed,
+                stderr=subprocess.DEVNULL,
+                cwd=world.folder,
+                env=without_keys(world.environ),
+                timeout=2 * seconds,
+                check=False,
+            )
+        printed.seek(0)
+        for line in printed:
+            # A line without an end is one in which it died.
+            if not line.endswith(b"\n") or (one := read_line(line.rstrip(b"\n"))) is None:
+                return
+            yield one

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from promptops.gating.confined import WRITTEN
 from promptops.gating.remarks import Remark, Tried, line_of, read_line
 
 # As nobody where the tests run as root, who may look everywhere; readable again, as an ordinary program is.
@@ -39,6 +41,27 @@ def test_a_confined_process_does_not_see_the_variables_of_the_one_that_started_i
     if open_before != "True":
         pytest.skip("this system shows no process to another")
     assert open_after == "False"
+
+
+FILL = """
+import sys
+from promptops.gating.confined import WRITTEN, confine
+confine(20)
+for _ in range(WRITTEN // 2**20 + 1):
+    sys.stdout.write("x" * 2**20)
+sys.stdout.flush()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+def test_a_confined_process_fills_no_disk_and_nobodys_memory(tmp_path: Path) -> None:
+    with (tmp_path / "answer").open("wb") as answer:
+        done = subprocess.run(
+            [sys.executable, "-c", FILL], stdout=answer, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode != 0
+    assert b"File too large" in done.stderr
+    assert (tmp_path / "answer").stat().st_size <= WRITTEN
 
 
 def test_what_the_child_writes_is_read_back() -> None:
