@@ -161,3 +161,15 @@ def copy(source: Path, target: Path) -> None:
 def project_at(path: Path, run_in: Run) -> Project:
     """The repository at `path`, with hands."""
     return Project(path, lambda *words: run_in(path, *words), lambda *words: git(path, *words))
+
+
+def gated(project: Project, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run the gate; return its exit code and what it says."""
+    said = project.run("gate", "--base", "main", "--json", *arguments)
+    return said.code, said.json
+
+
+def only(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the one prompt that the gate has found."""
+    assert len(found["prompts"]) == 1, found["prompts"]
+    return dict(found["prompts"][0])

@@ -42,6 +42,14 @@ def project(templates: Path, tmp_path: Path, run_in: Run) -> Project:
 
 
 @pytest.fixture
+def pull(project: Project) -> Project:
+    """A branch that leaves main, where the prompt is live as v1."""
+    project.git("branch", "-M", "main")
+    project.git("checkout", "-q", "-b", "change")
+    return project
+
+
+@pytest.fixture
 def program() -> Callable[..., Said]:
     """Start the real program as a process of its own."""
 

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli_help import CONFIG, ID, PATH, POINTER, SAMPLES, Project
-
-
-@pytest.fixture
-def pull(project: Project) -> Project:
-    """A branch that leaves main, where the prompt is live as v1."""
-    project.git("branch", "-M", "main")
-    project.git("checkout", "-q", "-b", "change")
-    return project
-
-
-def gated(project: Project, *arguments: str) -> tuple[int, dict[str, Any]]:
-    said = project.run("gate", "--base", "main", "--json", *arguments)
-    return said.code, said.json
-
-
-def only(found: dict[str, Any]) -> dict[str, Any]:
-    assert len(found["prompts"]) == 1, found["prompts"]
-    return dict(found["prompts"][0])
+from cli_help import CONFIG, ID, PATH, POINTER, SAMPLES, Project, gated, only
 
 
 def test_a_change_that_touches_no_prompt_is_silent(pull: Project) -> None:

@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
-from cli_help import CONFIG, ID, PATH, POINTER, SAMPLES, Project
-
-
-@pytest.fixture
-def pull(project: Project) -> Project:
-    """A branch that leaves main, where the prompt is live as v1."""
-    project.git("branch", "-M", "main")
-    project.git("checkout", "-q", "-b", "change")
-    return project
-
-
-def gated(project: Project, *arguments: str) -> tuple[int, dict[str, Any]]:
-    said = project.run("gate", "--base", "main", "--json", *arguments)
-    return said.code, said.json
-
-
-def only(found: dict[str, Any]) -> dict[str, Any]:
-    assert len(found["prompts"]) == 1, found["prompts"]
-    return dict(found["prompts"][0])
+from cli_help import CONFIG, ID, PATH, POINTER, SAMPLES, Project, gated, only
 
 
 def force(project: Project, *arguments: str) -> None:
