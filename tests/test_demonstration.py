@@ -18,6 +18,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PROMPTOPS, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_recorded_demonstration_refuses_releases_and_rolls_back(tmp_path: Path) -> None:
     place = tmp_path / "scratch"
     done = run("demo", "--recorded", "--folder", str(place), cwd=tmp_path)

@@ -81,6 +81,7 @@ def test_the_pipeline_says_what_the_formulas_say(name: str, tmp_path: Path) -> N
     assert found == [one for one in ours if one[0] in {name for name, *_ in found}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[::8])
 def test_every_run_of_a_design_can_be_repeated(name: str, tmp_path: Path) -> None:
     chosen = design(name)
