@@ -14,7 +14,7 @@ from promptops.workspace import Workspace, committed_workspace
 SHOWN = 5
 
 
-def after(here: Workspace, change: CommitRange, changed: Collection[str], start: Path) -> Workspace:
+def as_merged(here: Workspace, change: CommitRange, changed: Collection[str], start: Path) -> Workspace:
     """Return the base's workspace as the change leaves it, whose configuration is only to be looked at.
 
     Raises:
@@ -25,7 +25,7 @@ def after(here: Workspace, change: CommitRange, changed: Collection[str], start:
     return committed_workspace(here.repo, change.head, start, here.environ)
 
 
-def roots(before: Workspace, after: Workspace) -> tuple[str, ...]:
+def prompt_folders(before: Workspace, after: Workspace) -> tuple[str, ...]:
     """Return the folders of prompts on both sides: what stands in a new one is not to escape the gate."""
     return tuple(dict.fromkeys((*before.roots, *after.roots)))
 

@@ -1,11 +1,13 @@
 """`promptops gate`: what a change does to the prompts, judged by what the base says. Reads like this list.
 
 1  which commits, fetched if need be                     gitstore/commitrange.py
-2  the base as a place to work in                        world.py, configured.py
-3  which prompts are affected, and how                   affected.py, with what is not trusted read apart: tried.py
-4  what people must see first                            policy.py, samples.py
-5  each prompt: committed evidence, or a test here       judging.py, and what neither covers: unjudged.py
-6  release files and their history                       gitstore/verify.py
+2  what the change makes of the configuration            configured.py
+3  which prompts it may concern, from git alone          sides.py
+4  the base as a place to work in                        world.py
+5  release files and their history                       gitstore/verify.py
+6  which prompts are affected, and how                   affected.py, with what is not trusted read apart: tried.py
+7  each prompt: committed evidence, or a test here       judging.py, and what neither covers: unjudged.py
+8  what people must see first                            policy.py, samples.py
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from promptops.evaluation.evaluate import Options
 from promptops.evaluation.plan import Plan
 from promptops.gated import GatedPrompt, GateReport, Note
 from promptops.gating.affected import Affected, affected, judging_files
-from promptops.gating.configured import after, rewritten, roots
+from promptops.gating.configured import as_merged, prompt_folders, rewritten
 from promptops.gating.judging import Judge
 from promptops.gating.policy import loosened
 from promptops.gating.samples import eased
@@ -70,21 +72,22 @@ async def gate(
     repo = Repo.open(start)
     _refuse_links(start, repo)
     change = find_range(repo, wanted.base, wanted.head)
-    repo = Repo.open(start)  # what was fetched may have made a shallow clone whole
+    repo = _as_fetched(repo, start)
     changed = changed_paths(repo, change)
     if any("releases/" in path for path in changed):
         fetch_between(repo, change)
-        repo = Repo.open(start)
+        repo = _as_fetched(repo, start)
     here = committed_workspace(repo, change.base, start, environ)
-    merged = after(here, change, changed, start)
-    places = roots(here, merged)
+    merged = as_merged(here, change, changed, start)
+    places = prompt_folders(here, merged)
     if wanted.head == "HEAD" and (words := _left_out(repo, places)):
         options.say(words)
     ends = Ends.of(repo, change, places)
     concerns = [concern(repo, change, changed, ends, root=root) for root in places]
     spared = unneeded(concerns, here.config, changed)
     files = {path: one for path, one in ends.base.items() if path not in spared}
-    with base_world(here, change, changed, files) as world:
+    planted = brings_answers(here, (*ends.head, *changed))
+    with base_world(here, change, files, None if planted or repo.is_bare else here.state) as world:
         integrity = _integrity(world, change, changed, places)
         found = affected(world, change, changed, concerns)
         judge = Judge(world=world, options=options, before_asking=before_asking, untrusted=wanted.untrusted)
@@ -92,7 +95,11 @@ async def gate(
         return GateReport(
             base=change.base,
             head=change.head,
-            first=[*_first(here, world, change, changed, found), *rewritten(here, merged)],
+            first=[
+                *_first(world, change, changed, found),
+                *([_answers(here)] if planted else []),
+                *rewritten(here, merged),
+            ],
             prompts=[_placed(repo, change, one) for one in gated],
             integrity=integrity,
             notes=[note for one in found for note in one.problems + one.notes],
@@ -100,6 +107,11 @@ async def gate(
             command=_command(wanted, change),
             tool_version=tool_version(),
         )
+
+
+def _as_fetched(repo: Repo, start: Path) -> Repo:
+    """What was fetched may have made a shallow clone whole."""
+    return Repo.open(start) if repo.is_shallow else repo
 
 
 def _left_out(repo: Repo, places: Collection[str]) -> str:
@@ -130,11 +142,7 @@ async def _judged(judge: Judge, world: Workspace, change: CommitRange, one: Affe
 
 
 def _first(
-    here: Workspace,
-    world: Workspace,
-    change: CommitRange,
-    changed: Collection[str],
-    found: Collection[Affected],
+    world: Workspace, change: CommitRange, changed: Collection[str], found: Collection[Affected]
 ) -> list[str]:
     """Return what a change would decide for itself, if it could: all of it comes from the base."""
     said: list[str] = []
@@ -150,12 +158,12 @@ def _first(
     said += [
         f"{path}: is changed; the base's is what judges" for path in sorted(rubrics & set(changed) - code)
     ]
-    said += [f"{path}: is changed; the base's code is what runs" for path in sorted(code)]
-    if brings_answers(here, change, changed):
-        said.append(
-            f"{posixpath.join(here.base, STATE)}: the change brings answers of its own; none of them is read"
-        )
-    return said
+    return said + [f"{path}: is changed; the base's code is what runs" for path in sorted(code)]
+
+
+def _answers(here: Workspace) -> str:
+    place = posixpath.join(here.base, STATE)
+    return f"{place}: the change brings answers of its own; none of them is read"
 
 
 def _integrity(

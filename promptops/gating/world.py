@@ -7,26 +7,24 @@ brings such files: its own answers are never read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from promptops.gitstore.borrowed import borrowed
 from promptops.gitstore.commitrange import CommitRange
 from promptops.gitstore.repo import TreeEntry
+from promptops.gitstore.verify import is_like
 from promptops.workspace import STATE, Workspace, open_workspace
 
 
 @contextmanager
 def base_world(
-    here: Workspace,
-    change: CommitRange,
-    changed: Collection[str],
-    files: Mapping[str, TreeEntry],
+    here: Workspace, change: CommitRange, files: Mapping[str, TreeEntry], state: Path | None
 ) -> Iterator[Workspace]:
-    """Open the base for a while; `here` is the checkout with its configuration, `changed` are the paths of the change.
+    """Open the base for a while; `here` is the checkout with its configuration.
 
-    `files` are those of the base that somebody may look for.
+    `files` are those of the base that somebody may look for, `state` is where answers are kept, None where none are.
 
     Raises:
         InvalidFile: the base's configuration has problems. RepoError: objects are missing.
@@ -37,30 +35,18 @@ def base_world(
     with borrowed(here.repo, change.base, branch=branch, files=inside) as top:
         place = top / here.base
         for folder in (here.base, *here.roots):  # by which it is found, also with nothing in them
-            (top / folder).mkdir(parents=True, exist_ok=True)
-        if (state := _state(here, change, changed)) is not None:
+            with suppress(FileExistsError):  # a file: no prompts there
+                (top / folder).mkdir(parents=True, exist_ok=True)
+        if state is not None:
             state.mkdir(parents=True, exist_ok=True)
             (place / STATE).symlink_to(state, target_is_directory=True)
         yield open_workspace(place, here.environ)
 
 
-def _state(here: Workspace, change: CommitRange, changed: Collection[str]) -> Path | None:
-    """Return where answers are kept; None where the change has files there, which would be answers of its own."""
-    if here.repo.is_bare or brings_answers(here, change, changed):
-        return None
-    return here.state
-
-
-def brings_answers(here: Workspace, change: CommitRange, changed: Collection[str]) -> bool:
-    """Whether the change, or what it stands on, holds files where promptops keeps its answers.
-
-    In any case of letters: some file systems take them for the same.
-    """
-    path = (PurePosixPath(here.base) / STATE).as_posix()
-    if here.repo.tree_paths(change.head, [path]):
-        return True
-    start = f"{path.casefold()}/"
-    return any(f"{one.casefold()}/".startswith(start) for one in changed)
+def brings_answers(here: Workspace, paths: Iterable[str]) -> bool:
+    """Whether one of these paths of a change, or of what it stands on, is where promptops keeps its answers."""
+    kept = (PurePosixPath(here.base) / STATE).as_posix()
+    return any(is_like(path, kept) for path in paths)
 
 
 def without_keys(environ: Mapping[str, str]) -> dict[str, str]:

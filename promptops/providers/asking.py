@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Required, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from promptops.addresses import header_problem, join_url, url_problem
 from promptops.errors import ConfigError, ProviderError, TimedOut
@@ -51,13 +51,6 @@ class Options(TypedDict, total=False):
     max_bytes: int
     clock: Callable[[], float]
     now: Callable[[], float]
-
-
-class Opened(Options, total=False):
-    """How a provider is opened; see open_asker."""
-
-    at_once: Required[int]
-    ca_file: Path | None
 
 
 class Asker:

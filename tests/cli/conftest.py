@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_help import ID, Project, Run, Said, build, copy, project_at
+from cli_help import ID, PATH, Project, Run, Said, build, copy, project_at
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +47,18 @@ def pull(project: Project) -> Project:
     project.git("branch", "-M", "main")
     project.git("checkout", "-q", "-b", "change")
     return project
+
+
+@pytest.fixture
+def newcomer(fresh: Project) -> Project:
+    """A branch with a committed prompt that main has not got."""
+    fresh.git("branch", "-M", "main")
+    (fresh.path / PATH).rename(fresh.path / "later")
+    fresh.commit()
+    fresh.git("checkout", "-q", "-b", "change")
+    (fresh.path / "later").rename(fresh.path / PATH)
+    fresh.commit()
+    return fresh
 
 
 @pytest.fixture

@@ -66,13 +66,18 @@ def test_evidence_that_was_committed_stands_for_a_test(pull: Project) -> None:
     assert only(found)["evidence"].startswith("sha256:")
 
 
-@pytest.mark.parametrize("how", ["--untrusted", "trust: ci"])
-def test_what_is_not_trusted_is_tested_again(how: str, project: Project) -> None:
+def distrusting(project: Project, how: str) -> None:
+    """Begin a change whose evidence counts for nothing, by the base's word or for where it comes from."""
     project.git("branch", "-M", "main")
     if how != "--untrusted":
         project.write(PATH, (project.path / PATH).read_text() + "gate: {trust: ci}\n")
         project.commit()
     project.git("checkout", "-q", "-b", "change")
+
+
+@pytest.mark.parametrize("how", ["--untrusted", "trust: ci"])
+def test_what_is_not_trusted_is_tested_again(how: str, project: Project) -> None:
+    distrusting(project, how)
     project.reword("very careful")
     project.commit()
     assert project.run("promote", ID).code == 0
@@ -83,11 +88,7 @@ def test_what_is_not_trusted_is_tested_again(how: str, project: Project) -> None
 
 @pytest.mark.parametrize("how", ["--untrusted", "trust: ci"])
 def test_where_a_test_here_is_all_that_counts_no_way_round_it_is_named(how: str, project: Project) -> None:
-    project.git("branch", "-M", "main")
-    if how != "--untrusted":
-        project.write(PATH, (project.path / PATH).read_text() + "gate: {trust: ci}\n")
-        project.commit()
-    project.git("checkout", "-q", "-b", "change")
+    distrusting(project, how)
     project.reword("quick")
     project.commit()
     assert project.run("promote", ID, "--force", "-m", "now").code == 0
@@ -366,18 +367,12 @@ def test_a_way_back_that_edits_the_prompt_too_is_for_a_person(pull: Project) -> 
     assert "edits the prompt as well" in only(found)["said"][0]
 
 
-def test_a_first_release_passes_by_evidence_that_holds(fresh: Project) -> None:
-    fresh.git("branch", "-M", "main")
-    (fresh.path / PATH).rename(fresh.path / "later")
-    fresh.commit()
-    fresh.git("checkout", "-q", "-b", "change")
-    (fresh.path / "later").rename(fresh.path / PATH)
-    fresh.commit()
-    assert fresh.run("promote", ID, "-m", "first").code == 0
-    code, found = gated(fresh)
+def test_a_first_release_passes_by_evidence_that_holds(newcomer: Project) -> None:
+    assert newcomer.run("promote", ID, "-m", "first").code == 0
+    code, found = gated(newcomer)
     assert (code, only(found)["status"], only(found)["overruled"]) == (0, "pass", None)
     assert only(found)["said"][0] == "is released for the first time: PASS by floors of its own"
-    assert gated(fresh, "--untrusted")[0] == 4
+    assert gated(newcomer, "--untrusted")[0] == 4
 
 
 def test_a_prompt_whose_id_hides_is_not_taken_for_another(pull: Project) -> None:

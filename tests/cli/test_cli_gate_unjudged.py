@@ -94,21 +94,15 @@ def test_a_change_that_brings_the_file_back_says_not_who_is_believed(project: Pr
     assert only(found)["said"][0].startswith("releases v2 on the way to v3")
 
 
-def test_a_first_release_that_went_on_is_adopted_as_a_whole(fresh: Project) -> None:
-    fresh.git("branch", "-M", "main")
-    (fresh.path / PATH).rename(fresh.path / "later")
-    fresh.commit()
-    fresh.git("checkout", "-q", "-b", "change")
-    (fresh.path / "later").rename(fresh.path / PATH)
-    fresh.commit()
-    assert fresh.run("promote", ID, "--first", "-m", "as it is").code == 0
-    fresh.reword("very careful")
-    fresh.commit()
-    assert fresh.run("promote", ID).code == 0
-    code, found = gated(fresh)
+def test_a_first_release_that_went_on_is_adopted_as_a_whole(newcomer: Project) -> None:
+    assert newcomer.run("promote", ID, "--first", "-m", "as it is").code == 0
+    newcomer.reword("very careful")
+    newcomer.commit()
+    assert newcomer.run("promote", ID).code == 0
+    code, found = gated(newcomer)
     assert (code, only(found)["status"]) == (0, "pass")
     assert only(found)["said"][0].endswith("PASS by floors of its own")
-    assert gated(fresh, "--untrusted")[0] == 4
+    assert gated(newcomer, "--untrusted")[0] == 4
 
 
 def test_what_another_environment_gets_is_tested_or_left_open(project: Project) -> None:
@@ -164,6 +158,16 @@ def test_a_folder_that_some_file_systems_take_for_the_releases_is_exit_6(pull: P
     code, found = gated(pull)
     assert code == 6
     assert found["integrity"][0]["path"] == "prompts/Releases"
+
+
+def test_a_folder_of_prompts_that_is_a_file_holds_none(project: Project) -> None:
+    project.git("branch", "-M", "main")
+    project.write("promptops.yaml", CONFIG.replace("prompts: [prompts]", "prompts: [prompts, README.md]"))
+    project.commit()
+    project.git("checkout", "-q", "-b", "change")
+    project.reword("quick")
+    project.commit()
+    assert gated(project)[0] == 3
 
 
 def test_answers_in_a_folder_of_other_letters_are_seen(pull: Project) -> None:

@@ -128,6 +128,6 @@ def test_the_base_is_where_it_was_also_with_no_file_in_it(tmp_path: Path) -> Non
     write(tmp_path, "service/prompts/a.prompt.yaml", PROMPT)
     base = commit(tmp_path)
     here = committed_workspace(Repo.open(tmp_path), base, tmp_path / "service", {})
-    with base_world(here, CommitRange(base=base, fork=base, head=base), [], {}) as world:
+    with base_world(here, CommitRange(base=base, fork=base, head=base), {}, here.state) as world:
         assert (world.base, world.roots, world.repo.head()) == ("service", here.roots, base)
         assert world.state.resolve() == here.state.resolve()
