@@ -185,6 +185,16 @@ def _text(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def check_past(at: datetime, now: datetime) -> None:
+    """Refuse a moment that is yet to come.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if at > now:
+        raise InvalidInput(f"{_text(at)} is yet to come; nobody knows what will be live then")
+
+
 def then(workspace: Workspace, prompt: str | None, environment: str, at: datetime, *, now: datetime) -> Then:
     """Return what was live at a moment: `log --at`.
 
@@ -193,8 +203,7 @@ def then(workspace: Workspace, prompt: str | None, environment: str, at: datetim
         NotFound: there never was such a prompt.
         RepoError: a shallow clone does not reach back that far.
     """
-    if at > now:
-        raise InvalidInput(f"{_text(at)} is yet to come; nobody knows what will be live then")
+    check_past(at, now)
     ref = release_ref(workspace.repo, workspace.config.release_branch)
     told = [one for root in workspace.roots for one in _lives(workspace, root, environment, prompt, now=now)]
     found = sorted((one for one in told if one.was_live(at)), key=lambda one: one.prompt)

@@ -12,6 +12,7 @@ from promptops.gitstore.references import RefKind, Resolved, thaw
 from promptops.gitstore.releases import read_releases, release_ref
 from promptops.prompts.model import Prompt
 from promptops.reading import find
+from promptops.releasing.story import check_past
 from promptops.workspace import Workspace
 
 _FROZEN: Final = (RefKind.ENVIRONMENT, RefKind.VERSION, RefKind.DIGEST)
@@ -41,12 +42,14 @@ def subject_of(
     """Return what a person means by a reference, an environment and a time; no clock ahead of `now` is believed.
 
     Raises:
-        InvalidInput: the reference names a version besides.
+        InvalidInput: the reference names a version besides, or the time is yet to come.
         NotFound: no such prompt, version or environment, or nothing was live then.
     """
     if (environment or at) and "@" in reference:
         raise InvalidInput(f"{reference} says already which version is meant; leave out --env and --at")
     if at is not None:
+        if now is not None:
+            check_past(at, now)
         return _live_then(workspace, reference, workspace.environment(environment), at, now)
     named = f"{reference}@{workspace.environment(environment)}" if environment else reference
     return _resolved(workspace, find(workspace, named))

@@ -324,6 +324,7 @@ def test_several_environments_are_named_at_the_line(project: Project) -> None:
         ((f"{ID}@v1", "-e", "production"), "says already which version is meant"),
         ((f"{ID}@v1", "--at", "12h"), "says already which version is meant"),
         ((ID, "--at", "noon"), "'noon' is no time"),
+        ((ID, "--at", "2999-01-01"), "is yet to come"),
         ((ID, "-e", "nowhere"), "nowhere"),
         (("support-triag",), "did you mean support-triage"),
         ((f"{ID}@v7",), "v7"),
